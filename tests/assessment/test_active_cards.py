@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from duanka.domain.assessment import UnitKind, month_of
+from duanka.domain.card_age import CardAge
 from duanka.engine.store.reading.active_cards import AssessedStore
 from support.engine.filled_store import Tables, fill
 from support.engine.store_deliveries import Row
@@ -24,6 +25,8 @@ def province(seed: int = 3) -> Tables:
     for number in range(300):
         card = f"86138{number:08}" if number % 9 else f"p-{number}"
         opened = datetime(2025, 10, 1) + timedelta(days=draw.randrange(170)) if number % 10 else None
+        if number % 7 == 3 and opened:
+            opened -= timedelta(days=draw.choice((200, 270, 400, 4_000)))  # around 12 months, and long before
         row: dict[str, Any] = {"card": card, "operator": draw.choice(("甲", "乙", None)), "opened_at": opened}
         row |= {
             "home_city": draw.choice(("130100", "130200")),
@@ -65,8 +68,18 @@ def uses(tables: Tables) -> dict[object, list[datetime]]:
     return found
 
 
-def by_hand(tables: Tables, also: set[str]) -> dict[UnitKind, Counter[str]]:
-    found: dict[UnitKind, Counter[str]] = {
+def age(opened: datetime | None) -> CardAge:
+    """By the calendar, for a period of one month."""
+    if opened is None or opened >= UNTIL:
+        return CardAge.UNKNOWN
+    months = 12 * (SINCE.year - opened.year) + SINCE.month - opened.month
+    if months == 0:
+        return CardAge.IN_PERIOD
+    return CardAge.RECENT if months < 3 else CardAge.SETTLED if months < 12 else CardAge.OLD
+
+
+def by_hand(tables: Tables, also: set[str]) -> dict[UnitKind, Counter[tuple[str, CardAge]]]:
+    found: dict[UnitKind, Counter[tuple[str, CardAge]]] = {
         kind: Counter() for kind in UnitKind if kind is not UnitKind.PLATFORM
     }
     used = uses(tables)
@@ -77,10 +90,13 @@ def by_hand(tables: Tables, also: set[str]) -> dict[UnitKind, Counter[str]]:
             moments.append(last)
         there = (opened is None or opened < UNTIL) and any(at >= SINCE for at in moments)
         if there or row["card"] in also:
-            found[UnitKind.OPERATOR][row["operator"] or ""] += 1
-            found[UnitKind.CITY][row["home_city"] or ""] += 1
-            found[UnitKind.OUTLET][row["outlet"] or ""] += 1
-            found[UnitKind.OPENING_MONTH][month_of(opened) if opened else ""] += 1
+            units = {UnitKind.OPERATOR: row["operator"], UnitKind.CITY: row["home_city"]}
+            units |= {
+                UnitKind.OUTLET: row["outlet"],
+                UnitKind.OPENING_MONTH: opened and month_of(opened),
+            }
+            for kind, unit in units.items():
+                found[kind][unit or "", age(opened)] += 1
     return found
 
 
@@ -94,9 +110,10 @@ def test_each_unit_has_as_many_active_cards_as_a_count_of_the_records(tmp_path: 
         assert found is not None
         counted = by_hand(tables, also)
         assert {kind: sum(units.values()) for kind, units in counted.items()}[UnitKind.CITY] > 50
-        assert sum(len(units) for units in counted.values()) == len(found)
+        assert sum(len({unit for unit, _ in units}) for units in counted.values()) == len(found)
         for one in found:
-            assert counted[one.kind][one.unit] == one.cards, one
+            assert {of: counted[one.kind][one.unit, of] for of in CardAge} == one.by_age, one
+        assert all(sum(one.by_age[of] for one in found) for of in CardAge), "cards of each age are tried"
         outlets = [one for one in found if one.kind is UnitKind.OUTLET]
         assert {one.operator for one in outlets} == {""}, "each sells for several"
         assert store.active_cards(datetime(2026, 5, 1), datetime(2026, 6, 1), ()) is None

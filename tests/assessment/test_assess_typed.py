@@ -97,7 +97,15 @@ def test_the_gangs_stall_is_listed_and_an_honest_big_outlet_is_not(province: Pro
     stall = province.fraud_of.most_common(1)[0][0]
     assert stall in names
     assert all(province.fraud_of[name] >= 10 for name in names), "nobody else is"
+    (listed,) = (row for row in found if row["unit"] == stall)
+    assert 0 < listed["expected_by_number"] < listed["expected_by_age"] < listed["count"], "its cards are new"
     figures = province.rows("ministry", "assess", "show", "--by", "outlet", "--measure", "confirmed")
+    (shown,) = (row for row in figures if row["unit"] == stall)
+    assert 0 < max(shown["expected_by_number"], shown["expected_by_age"]) < shown["count"]
+    opened = province.rows(
+        "wang", "assess", "rows", "--measure", "confirmed", "--by", "outlet", "--unit", stall
+    )
+    assert {row["opened"][:4] for row in opened} <= {"2020", "2021"}
     assert figures[0]["unit"] == MALL, "it has the most confirmed cards"
     assert province.confirmed_of[MALL] > province.confirmed_of[stall]
     assert MALL not in names

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Column, Integer, Table, delete, insert, select, update
+from sqlalchemy import Column, Float, Integer, Table, delete, insert, select, update
 from sqlalchemy.types import TypeEngine
 
 from duanka.assessment.listing.service import UnitListings
@@ -64,7 +64,7 @@ def _other(column: Column[object], value: object) -> object:
     kind: TypeEngine[object] = column.type
     if isinstance(kind, UtcMicroseconds):
         return value + timedelta(microseconds=1) if value else LATER  # type: ignore[operator]
-    if isinstance(kind, Integer):
+    if isinstance(kind, Integer | Float):
         return (value or 0) + 1_000  # type: ignore[operator]
     return f"{value or ''}x"[-(getattr(kind, "length", None) or 99_999) :]
 

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from duanka.assessment.comparison import funnel, intervals, shrinkage
 from duanka.assessment.comparison.counts import Flags, Floats
-from duanka.assessment.comparison.criterion import judge, standardised
+from duanka.assessment.comparison.criterion import judge
 from duanka.assessment.comparison.cusum import alarm_limit, cusum
 from duanka.assessment.comparison.false_discovery import adjusted
+from duanka.assessment.comparison.standardisation import standardised
 from duanka.assessment.report.compare import compared
 from duanka.domain.assessment import AssessmentError, AssessmentPeriod, Measure, UnitFigure, UnitKind
 from duanka.domain.assessment_policy import AssessmentPolicy
@@ -99,8 +100,8 @@ def test_values_that_are_no_fraction_or_no_worse_rate_are_an_error() -> None:
         funnel.over_dispersion([1, 2], [1, 1], 0.5)
     with pytest.raises(AssessmentError, match="draws"):
         intervals.rank_intervals(np.empty((0, 3)))
-    with pytest.raises(AssessmentError, match="one rate for each stratum"):
-        standardised(np.ones((2, 2, 3)), np.ones(2))
+    with pytest.raises(AssessmentError, match="by unit and stratum"):
+        standardised(np.ones(3), np.ones(3))
     assert alarm_limit([0.0, 0.0]) == 0
 
 
@@ -197,6 +198,10 @@ def quiet_tables(draw: st.DrawFn) -> tuple[Floats, Floats, Flags, AssessmentPoli
     return events, exposure, table[..., 2] == 9, policy
 
 
+def _count(known: float) -> int | None:
+    return None if np.isnan(known) else int(known)
+
+
 @given(quiet_tables())
 def test_the_criterion_and_the_report_answer_whatever_was_counted(
     table: tuple[Floats, Floats, Flags, AssessmentPolicy],
@@ -207,10 +212,7 @@ def test_the_criterion_and_the_report_answer_whatever_was_counted(
         periods.insert(0, periods[0].before)
     past = {
         period: {
-            str(unit): UnitFigure(
-                str(unit),
-                *(None if np.isnan(one[unit, at]) else int(one[unit, at]) for one in (events, exposure)),
-            )
+            str(unit): UnitFigure(str(unit), _count(events[unit, at]), _count(exposure[unit, at]))
             for unit in range(len(events))
         }
         for at, period in enumerate(periods)

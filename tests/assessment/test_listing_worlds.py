@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from duanka.assessment.comparison.criterion import judge, standardised
+from duanka.assessment.comparison.criterion import judge
 from duanka.domain.assessment_policy import AssessmentPolicy
 from support import ROOT
 
@@ -115,18 +115,6 @@ def test_the_bad_unit_does_not_hide_in_what_it_adds_to_the_differences() -> None
     events, cards = _panel(2)
     events[0] = 250  # no past at all, and 2.5 times the others
     assert judge(events, cards, POLICY).listed.tolist() == [True] + [False] * 30
-
-
-def test_a_mix_that_the_data_know_is_taken_out() -> None:
-    chance = np.random.default_rng(9)
-    new_cards = chance.uniform(0, 0.4, (31, 1, 1)) * np.ones((31, 2, 1))
-    new_cards[0] = 0.9
-    cards = 1e6 * np.concatenate([new_cards, 1 - new_cards], axis=2)
-    rates = np.array([4e-4, 5e-5])
-    expected = standardised(cards, rates)
-    events = chance.poisson(expected).astype(np.float64)
-    assert judge(events, cards.sum(axis=2), POLICY).listed[0]
-    assert not judge(events, expected, POLICY).listed.any()
 
 
 @pytest.mark.parametrize(

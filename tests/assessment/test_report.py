@@ -21,10 +21,11 @@ from duanka.domain.assessment import AssessmentError, AssessmentPeriod, Measure,
 from duanka.domain.assessment_policy import AssessmentPolicy
 from duanka.domain.order import PermissionDenied, Person, Role
 from duanka.domain.person import Scope
+from duanka.domain.text import Language
 from duanka.ledger.audit.trail import Trail
 from duanka.ledger.db.database import Store
 from support.api.desks import callers, desk_on
-from support.assessment.cities import AS_OF, BAD, CITIES, MONTHS, Cities
+from support.assessment.cities import AS_OF, BAD, CITIES, MONTHS, YOUNG, Cities
 from support.orders.books import KEY, told_once
 
 LI = Person("li", Role.SUPERVISOR)
@@ -79,13 +80,44 @@ def test_units_are_compared_with_bounds_and_the_bad_city_meets_the_criterion(run
         assert one.rank_low is not None
         assert one.rank is not None
         assert one.rank_high is not None
-        assert one.lower <= one.value <= one.upper
+        assert one.compared is not None
+        assert one.lower <= one.compared <= one.upper
         assert one.rank_low <= one.rank <= one.rank_high
-        assert min(one.value, 20) <= max(one.shrunk, 20)
+        assert min(one.compared, 20) <= max(one.shrunk, 20)
     assert cities.curve
     assert [str(one) for one in cities.periods] == list(MONTHS[3:])
     assert max(cities.cusum[0].sums) > 1
     assert cities.cusum[0].unit == BAD
+
+
+def test_a_city_with_more_new_cards_is_compared_by_their_age_and_the_table_says_what_that_changes(
+    runs: AssessmentRuns, tmp_path: Path
+) -> None:
+    found = report(runs)
+    (cities,) = (
+        one for one in found.comparisons if (one.measure, one.kind) == (Measure.CONFIRMED, UnitKind.CITY)
+    )
+    assert cities.by_age
+    for one in cities.units:
+        assert one.value is not None
+        assert one.compared is not None
+        assert one.expected is not None
+        assert one.expected.by_age is not None
+        assert (one.compared < one.value) == (one.figure.unit == YOUNG)
+        assert (one.expected.by_age > one.expected.by_number) == (one.figure.unit == YOUNG)
+    languages: tuple[Language, ...] = ("zh", "en")
+    for language, heads in zip(
+        languages, (["每万", "按卡龄标准化"], ["per 10,000", "figure by age"]), strict=True
+    ):
+        told = content_of(found, POLICY, language)["compared"]
+        (shown,) = (one for one in told if len(one["rows"]) == len(CITIES) and one["by_age"])
+        assert shown["heads"][3:5] == heads
+        assert {len(row) for row in shown["rows"]} == {len(shown["heads"])} == {10}
+    reports(runs).write(found, tmp_path / "r.xlsx", "zh")
+    rows = fastexcel.read_excel(tmp_path / "r.xlsx").load_sheet("涉案率-城市").to_polars()
+    assert rows["按卡龄预期"].to_list() == pytest.approx(
+        [one.expected.by_age for one in cities.units if one.expected]
+    )
 
 
 def test_both_sides_stand_side_by_side_and_unknown_is_unknown(runs: AssessmentRuns) -> None:

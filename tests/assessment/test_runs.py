@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 
+import numpy as np
 import pytest
 from sqlalchemy import select
 
-from duanka.assessment.facts.counting import measures_of
+from duanka.assessment.comparison.standardisation import of_the_others, standardised
+from duanka.assessment.facts.counting import measures_of, placed
+from duanka.assessment.facts.events import CountedTime
 from duanka.assessment.listing.service import UnitListings
 from duanka.assessment.rows import AssessedRow, AssessedRows, AssessedUnit
 from duanka.assessment.runs import AssessmentRun, AssessmentRuns
 from duanka.domain.assessment import AssessmentError, AssessmentPeriod, FigureShape, Measure, UnitKind
 from duanka.domain.assessment_lookups import ActiveCards
+from duanka.domain.card_age import WITH_A_MIX, CardAge, age_of
 from duanka.domain.listing import UnknownRun
 from duanka.domain.order import Event, Kind, PermissionDenied, Person, Role
 from duanka.domain.person import Scope
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import audit, orders
 from support.api.asking import on_sqlite_alone
-from support.assessment.province import END
+from support.assessment.province import END, opened_in, unit_of
 from support.orders.books import DESK, POLICE, SECOND, backup_of, book_on, card
 from test_facts import KINDS, lived, runs_on, said
 
@@ -129,6 +134,40 @@ def test_each_rate_and_share_has_its_interval_and_the_smaller_unit_the_wider(sto
         assert one.bounds[1] - one.bounds[0] > together.bounds[1] - together.bounds[0]
 
 
+@pytest.mark.requirement("R5")
+def test_a_run_keeps_what_units_would_have_to_count_of_with_the_ages_of_all(store: Store) -> None:
+    register, chosen = lived(store), AssessmentPeriod.read("2026Q1")
+    runs = runs_on(store, register)
+    run = runs.run(chosen, SECOND, END)
+    for kind in WITH_A_MIX:
+        cards, events = Counter[tuple[str, CardAge]](), Counter[tuple[str, CardAge]]()
+        for one in register.cards.values():
+            cards[unit_of(one, kind), age_of(opened_in(one), chosen)] += 100
+        with store.reading() as connection:
+            source = placed(Measure.CONFIRMED, kind, CountedTime.of(chosen, END))
+            for row in connection.execute(source.select()):
+                if known := register.cards.get(row.card):
+                    events[row.unit, age_of(opened_in(known), chosen)] += 1
+        figures = {one.figure.unit: one for one in runs.figures(run, SECOND, kind, Measure.CONFIRMED)}
+        units = sorted({unit for unit, _ in cards if unit})
+        x, n = ([[of[unit, age] for age in CardAge] for unit in units] for of in (events, cards))
+        assert len({one.count(0) for one in n}) > 1 or np.ptp(np.array(n) / np.sum(n, axis=1)[:, None]) > 0
+        found = standardised(np.minimum(x, n), n)
+        counts = np.array([float(figures[unit].figure.count or 0) for unit in units])  # also of no register
+        by_size, by_mix = (of_the_others(counts, of) for of in (np.sum(n, axis=1), found.exposure))
+        assert sum(events.values()) > 5
+        for at, unit in enumerate(units):
+            standard, expected = figures[unit].figure.standard, figures[unit].expected
+            assert standard
+            assert expected
+            assert standard.cards == pytest.approx(found.exposure[at], rel=1e-8)
+            assert standard.basis == pytest.approx(found.basis[at], rel=1e-8)
+            assert expected.by_number == pytest.approx(by_size[at])
+            assert expected.by_age == pytest.approx(by_mix[at])
+    for other in (None, UnitKind.OPENING_MONTH):
+        assert not any(one.figure.standard or one.expected for one in runs.figures(run, SECOND, other))
+
+
 @on_sqlite_alone
 def test_without_a_store_active_cards_are_unknown_and_nothing_else(store: Store) -> None:
     lived(store)
@@ -151,7 +190,7 @@ def test_where_the_police_never_confirmed_a_card_their_number_is_unknown(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     register = lived(store)
-    there = [ActiveCards(UnitKind.OPERATOR, "甲", 100, "甲", "")]
+    there = [ActiveCards(UnitKind.OPERATOR, "甲", {CardAge.OLD: 100}, "甲", "")]
     monkeypatch.setattr(register, "active_cards", lambda *_: there)
     runs = runs_on(store, register)
     for period, known in (("2025Q4", False), ("2026Q1", True)):

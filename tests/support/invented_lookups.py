@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 
 from duanka.domain.assessment import UnitKind
 from duanka.domain.assessment_lookups import ActiveCards
+from duanka.domain.card_age import CardAge
 from duanka.domain.card_facts import CardUse, RegisteredCard, UseKind
 from duanka.domain.linked_accounts import LinkedAccount
 from duanka.domain.record_lookups import CardRecord, Contact, StoreStatus, TableStatus, Usage
@@ -78,7 +79,7 @@ class InventedLookups:
     def active_cards(self, since: datetime, until: datetime, also: Collection[str]) -> Sequence[ActiveCards]:
         self.asked.append((tuple(also), since, until))
         units = {UnitKind.OPERATOR: "op", UnitKind.CITY: "130100", UnitKind.OUTLET: "S1"}
-        return [ActiveCards(kind, unit, 1_000, "op", "130100") for kind, unit in units.items()]
+        return [ActiveCards(kind, unit, {CardAge.OLD: 1_000}, "op", "130100") for kind, unit in units.items()]
 
     def use_of(self, cards: Collection[str], since: datetime, until: datetime) -> Sequence[CardUse]:
         if not since <= AT < until:

@@ -7,11 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import dropwhile
-from typing import TYPE_CHECKING, Any
+from math import isnan
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Connection, Row, and_, select
 
-from duanka.domain.assessment import AssessmentPeriod, Measure, UnitFigure, UnitKind
+from duanka.assessment.stored_figures import stored_figure
+from duanka.domain.assessment import AssessmentPeriod, Measure, UnitKind
 from duanka.domain.assessment_policy import AssessmentPolicy
 from duanka.domain.listing import ListingFacts
 from duanka.ledger.db.assessment.listings import (
@@ -25,8 +27,19 @@ from duanka.ledger.db.bulk import put_rows
 if TYPE_CHECKING:
     from duanka.assessment.comparison.criterion import ListingVerdict as Verdict
 
-Counted = tuple[float, float]  # events and exposure; NaN: unknown
-_UNKNOWN: Counted = (float("nan"), float("nan"))
+_NAN = float("nan")
+
+
+class CountedUnit(NamedTuple):
+    """What is bad of a unit in a period, of how many, and of how many by its mix (`StandardExposure`); NaN: unknown."""
+
+    events: float
+    exposure: float
+    standard: float = _NAN
+    basis: float = _NAN
+
+
+_UNKNOWN = CountedUnit(_NAN, _NAN)
 
 
 @dataclass(frozen=True)
@@ -103,31 +116,34 @@ def _judged(
     of: tuple[Measure, UnitKind],
     policy: AssessmentPolicy,
 ) -> Iterator[Candidate]:
-    from duanka.assessment.comparison.criterion import judge  # noqa: PLC0415  # scipy takes 0.3 s, and few need it
+    import numpy as np  # noqa: PLC0415  # as scipy, which takes 0.3 s, and few need it
+
+    from duanka.assessment.comparison.criterion import judge  # noqa: PLC0415
+    from duanka.assessment.comparison.standardisation import CaseMix  # noqa: PLC0415
 
     measure, kind = of
     by_unit, places = counts_by_period(connection, compared, measure, kind)
     if not by_unit:
         return
     units, table = list(by_unit), list(by_unit.values())
-    events, exposure = ([[cell[side] for cell in row] for row in table] for side in (0, 1))
+    counts = np.array(table, dtype=np.float64)  # by unit, period and field of `CountedUnit`
     before = _listed_before(connection, measure, kind)
     listed = [[_overlaps(before.get(unit, ()), period) for period, _ in compared] for unit in units]
-    verdict = judge(events, exposure, policy, listed)
+    verdict = judge(counts[..., 0], counts[..., 1], policy, listed, CaseMix(counts[..., 2], counts[..., 3]))
     for at, unit in enumerate(units):
         if verdict.listed[at]:
-            last = sum(cell[1] for cell in table[at][-policy.periods :])
+            last = sum(cell.exposure for cell in table[at][-policy.periods :])
             facts = _facts(verdict, at, int(last), compared, policy)
             yield Candidate(run_id, measure, kind, unit, *places[unit], facts)
 
 
 def counts_by_period(
     connection: Connection, compared: Sequence[tuple[AssessmentPeriod, str]], measure: Measure, kind: UnitKind
-) -> tuple[dict[str, list[Counted]], dict[str, tuple[str, str]]]:
-    """Unit -> what is bad and of how many in each period, in order of the units; and the latest place of each."""
+) -> tuple[dict[str, list[CountedUnit]], dict[str, tuple[str, str]]]:
+    """Unit -> what was counted in each period, in order of the units; and the latest place of each."""
     known = [run for _, run in compared]
     counts, places = _counts(connection, known, measure, kind)
-    absent = [(0.0, 0.0) if run else _UNKNOWN for run in known]
+    absent = [CountedUnit(0.0, 0.0) if run else _UNKNOWN for run in known]
     table = {
         unit: [counts[unit].get(run, nothing) for run, nothing in zip(known, absent, strict=True)]
         for unit in sorted(counts)
@@ -137,19 +153,21 @@ def counts_by_period(
 
 def _counts(
     connection: Connection, runs: Sequence[str], measure: Measure, kind: UnitKind
-) -> tuple[dict[str, dict[str, Counted]], dict[str, tuple[str, str]]]:
-    """Unit -> run -> what is bad and of how many; and the latest place of each. What is not known is no unit."""
+) -> tuple[dict[str, dict[str, CountedUnit]], dict[str, tuple[str, str]]]:
+    """Unit -> run -> what was counted; and the latest place of each. What is not known is no unit."""
     column = assessment_figures.c
     query = select(assessment_figures).where(
         column.run_id.in_([run for run in runs if run]),
         *(column.measure == measure.value, column.kind == kind.value, column.unit != ""),
     )
-    counts, places = dict[str, dict[str, Counted]](), dict[str, tuple[str, str]]()
+    counts, places = dict[str, dict[str, CountedUnit]](), dict[str, tuple[str, str]]()
     order = {run: at for at, run in enumerate(runs)}
     rows = connection.execute(query).mappings().all()
     for row in sorted(rows, key=lambda row: order[row["run_id"]]):
-        figure = UnitFigure(row["unit"], row["count"], row["exposure"])
-        counts.setdefault(figure.unit, {})[row["run_id"]] = figure.bad(measure) or _UNKNOWN
+        figure = stored_figure(row)
+        bad, standard = figure.bad(measure), figure.standard
+        mix = (standard.cards, standard.basis) if standard else ()
+        counts.setdefault(figure.unit, {})[row["run_id"]] = CountedUnit(*bad, *mix) if bad else _UNKNOWN
         places[row["unit"]] = (row["operator"], row["city"])
     return counts, places
 
@@ -176,11 +194,14 @@ def _facts(
     compared: Sequence[tuple[AssessmentPeriod, str]],
     policy: AssessmentPolicy,
 ) -> ListingFacts:
+    by_age = float(verdict.expected_by_mix[at])
     return ListingFacts(
         periods=tuple(str(period) for period, _ in compared[-policy.periods :]),
         events=int(verdict.events[at]),
         exposure=exposure,
         expected=float(verdict.expected[at]),
+        by_number=float(verdict.expected_by_size[at]),
+        by_age=None if isnan(by_age) else by_age,
         ratio=float(verdict.ratio[at]),
         lower=float(verdict.lower[at]),
         upper=float(verdict.upper[at]),

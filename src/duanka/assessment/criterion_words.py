@@ -10,13 +10,15 @@ _CRITERION = BilingualText(
     "差于按其以往（至多 {history} 期）和其他单位所得预期的概率不低于 {each_period}；"
     "{periods} 期合计超出 {limit} 控制限，并高于其他单位的 {excess:g} 倍；合计至少 {least_events} 件，"
     "每期基数至少 {least_exposure:g}；错误发现率不超过 {false_discovery}。"
+    "涉案率与其他单位同样卡龄的号码相比，缺少卡龄数据的考核期除外。"
     "不足 {least_units} 个单位不作比较。达到标准只是建议，挂牌须由两人决定。",
     "The criterion (ours, with the numbers of the policy): in each of {periods} periods running worse than the rest"
     " with a probability of {probability} or more, and worse than its own past (up to {history} periods) and the rest"
     " let expect with {each_period} or more; outside the {limit} limits in these together, and more than {excess:g}"
     " times the rest; at least {least_events} events in all, of at least {least_exposure:g} in each period; false"
-    " discoveries at most {false_discovery}. Fewer than {least_units} units are not compared. To meet it is a"
-    " proposal: two persons decide on a listing.",
+    " discoveries at most {false_discovery}. Confirmed cards are compared with those among the rest's cards of the same"
+    " ages, but for periods that were not counted by age. Fewer than {least_units} units are not compared. To meet it"
+    " is a proposal: two persons decide on a listing.",
 )
 
 

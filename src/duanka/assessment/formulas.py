@@ -5,19 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from duanka.domain.assessment import Measure
+from duanka.domain.card_age import CardAge
 from duanka.domain.text import BilingualText
 
 OURS = BilingualText(
     "以下公式为本系统自定，官方公式未公开。", "These formulas are ours; the official ones are not public."
 )
+_AGES = BilingualText("、".join(one.words.zh for one in CardAge), ", ".join(one.words.en for one in CardAge))
 FORMULAS: Mapping[Measure, BilingualText] = {
     Measure.CONFIRMED: BilingualText(
         "考核期内首次被公安确认涉案且未撤销的号码数 ÷ 活跃号码数 × 10,000。活跃号码：登记在册、考核期结束前开卡、"
-        "自考核期开始以来有使用记录的号码，以及考核期内被确认的号码。",
+        "自考核期开始以来有使用记录的号码，以及考核期内被确认的号码。"
+        "新开的号码涉案远多于老号码，因此运营商、城市、网点按卡龄（{ages}）比较：按卡龄预期，是其他单位同样卡龄的号码"
+        "有同样多时的涉案数；按号码数预期，是其他单位不分卡龄时的涉案数。",
         "Cards that the police first confirmed in the period, and have not taken back ÷ active cards × 10,000. Active:"
         " cards of the register, opened before the end of the period and used since its beginning, and those confirmed"
-        " in it.",
-    ),
+        " in it. Cards just opened are confirmed far more often than old ones, so operators, cities and outlets are"
+        " compared by the ages of their cards ({ages}): expected by age are as many as other units have of as many"
+        " cards of the same ages, expected by number as many as they have of as many cards of any age.",
+    ).filled(ages=_AGES),
     Measure.IN_TIME: BilingualText(
         "考核期内首次结束的核验（通过、未通过或逾期）中，以通过结束的占比；撤回和本人否认的不计。",
         "Of the verifications that first ended in the period (passed, failed or expired): the share that ended by a"

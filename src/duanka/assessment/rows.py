@@ -27,7 +27,8 @@ _OF_ALL = (Measure.RESTORE_P50, Measure.RESTORE_P95)  # each case behind a quant
 class AssessedRow:
     """One thing behind a figure. `about`: a card, masked, or a person's id; `source`: order, notice or request.
 
-    `counted`: the measure counts it; else it is only one of how many. `hours`: of a measure in hours.
+    `counted`: the measure counts it; else it is only one of how many. `opened`: month in which the card was opened;
+    "": unknown. `hours`: of a measure in hours.
     """
 
     at: datetime
@@ -37,6 +38,7 @@ class AssessedRow:
     operator: str
     city: str
     outlet: str
+    opened: str
     platform: str
     hours: float | None = None
 
@@ -105,5 +107,5 @@ def _shown(row: Row[Any]) -> AssessedRow:
     about = Sight(unmasked=False).number(row.card) if row.card else row.ref
     source = "" if row.ref in (row.card, about) else row.ref
     hours = None if row.took is None else timedelta(microseconds=row.took) / HOUR
-    place = (row.operator, row.city, row.outlet, row.platform)
+    place = (row.operator, row.city, row.outlet, row.month or "", row.platform)
     return AssessedRow(row.at, about, source, bool(row.counted), *place, hours)

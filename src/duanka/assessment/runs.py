@@ -13,13 +13,23 @@ from sqlalchemy import Connection, Row, RowMapping, case, func, select
 
 from duanka.assessment.bounds import Bounds, bounds_of
 from duanka.assessment.candidates import keep_candidates, missing_periods
-from duanka.assessment.facts.counting import HOUR, PlacedFigure, counted, measures_of, placed
+from duanka.assessment.expected import Expected, of_all_units
+from duanka.assessment.facts.counting import PlacedFigure, counted, measures_of, placed
 from duanka.assessment.facts.events import CountedTime
+from duanka.assessment.facts.standard_exposure import with_standard_exposure
 from duanka.assessment.facts.units import keep_units
-from duanka.domain.assessment import AssessmentError, AssessmentPeriod, Measure, UnitFigure, UnitKind
+from duanka.assessment.stored_figures import stored_figure
+from duanka.domain.assessment import (
+    AssessmentError,
+    AssessmentPeriod,
+    Measure,
+    UnitFigure,
+    UnitKind,
+)
 from duanka.domain.assessment_lookups import ActiveCards, ExposureLookups
 from duanka.domain.assessment_policy import AssessmentPolicy
 from duanka.domain.authority import Permission, authorize
+from duanka.domain.card_age import WITH_A_MIX
 from duanka.domain.listing import UnknownRun
 from duanka.domain.local_time import operator_zone
 from duanka.domain.order import Person
@@ -58,7 +68,10 @@ class AssessmentRun:
 
 @dataclass(frozen=True)
 class FigureOfRun:
-    """One figure of a run. `kind` None: of everything together. `bounds`: its 95% interval, of a rate or share."""
+    """One figure of a run. `kind` None: of everything together. `bounds`: its 95% interval, of a rate or share.
+
+    `expected`: of the others' rate; None: another measure or kind of unit, or unknown.
+    """
 
     measure: Measure
     kind: UnitKind | None
@@ -66,6 +79,7 @@ class FigureOfRun:
     operator: str = ""
     city: str = ""
     bounds: Bounds | None = None
+    expected: Expected | None = None
 
     @property
     def value(self) -> float | None:
@@ -100,7 +114,7 @@ class AssessmentRuns:
         time = CountedTime.of(period, now)
         active, unknown = self._active(time)
         with self.store.reading() as connection:
-            found = list(_figures(connection, time, active))
+            found = list(_figures(connection, period, time, active))
         criteria = json.dumps(asdict(self.policy), sort_keys=True, default=str)
         policy_digest = sha256(criteria.encode()).hexdigest()
         made = AssessmentRun(
@@ -199,8 +213,12 @@ class AssessmentRuns:
             query = query.limit(limit)
         with self.store.reading() as connection:
             found = [_figure(row) for row in connection.execute(query).mappings()]
+            expected = of_all_units(connection, run.id, kind)
         bounds = bounds_of([(one.measure, one.figure) for one in found])
-        return [replace(one, bounds=each) for one, each in zip(found, bounds, strict=True)]
+        return [
+            replace(one, bounds=each, expected=expected.of(one.measure, one.figure))
+            for one, each in zip(found, bounds, strict=True)
+        ]
 
 
 def run_named(connection: Connection, run: str) -> AssessmentRun:
@@ -223,7 +241,10 @@ def run_named(connection: Connection, run: str) -> AssessmentRun:
 
 
 def _figures(
-    connection: Connection, time: CountedTime, active: Sequence[ActiveCards] | None
+    connection: Connection,
+    period: AssessmentPeriod,
+    time: CountedTime,
+    active: Sequence[ActiveCards] | None,
 ) -> Iterator[FigureOfRun]:
     (together,) = counted(connection, Measure.CONFIRMED, None, time)
     known = together.figure.count is not None
@@ -232,6 +253,8 @@ def _figures(
             found = counted(connection, measure, kind, time)
             if measure is Measure.CONFIRMED and active is not None:
                 found = _with_exposure(found, kind, active, known)
+                if kind in WITH_A_MIX:
+                    found = with_standard_exposure(connection, found, active, kind, period, time)
             for one in found:
                 yield FigureOfRun(measure, kind, one.figure, one.operator, one.city)
 
@@ -275,6 +298,8 @@ def _values(one: FigureOfRun) -> dict[str, object]:
         "count": one.figure.count,
         "exposure": one.figure.exposure,
         "duration": None if hours is None else timedelta(hours=hours) // timedelta(microseconds=1),
+        "standard": one.figure.standard and one.figure.standard.cards,
+        "basis": one.figure.standard and one.figure.standard.basis,
     }
 
 
@@ -285,11 +310,8 @@ def _row(run_id: str, one: FigureOfRun) -> Mapping[str, object]:
 
 
 def _figure(row: RowMapping) -> FigureOfRun:
-    took = row["duration"]
-    hours = None if took is None else timedelta(microseconds=took) / HOUR
     kind = None if row["kind"] == ALL else UnitKind(row["kind"])
-    figure = UnitFigure(row["unit"], row["count"], row["exposure"], hours)
-    return FigureOfRun(Measure(row["measure"]), kind, figure, row["operator"], row["city"])
+    return FigureOfRun(Measure(row["measure"]), kind, stored_figure(row), row["operator"], row["city"])
 
 
 def _run(row: Row[Any]) -> AssessmentRun:

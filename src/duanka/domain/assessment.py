@@ -72,17 +72,31 @@ PER = 10_000  # active cards that a rate is of
 
 
 @dataclass(frozen=True)
+class StandardExposure:
+    """Active cards of a unit, counted for how often other units' cards of their age are confirmed.
+
+    `cards`: so many as let expect the same if they were of the ages that all cards have together. `basis`: confirmed
+    cards of the others on which that stands, in effect; where few others have such cards, few.
+    """
+
+    cards: float
+    basis: float
+
+
+@dataclass(frozen=True)
 class UnitFigure:
     """One measure of one unit. `unit` "": the unit is not known of these.
 
     `count`: what is counted (cards, stops, ...); None: unknown. `exposure`: of how many (active cards, stops decided,
-    ...); None: unknown, or the measure has none. `hours`: of a measure in hours.
+    ...); None: unknown, or the measure has none. `hours`: of a measure in hours. `standard`: what that would be with
+    the ages that all cards have; None: not counted by age of the cards.
     """
 
     unit: str
     count: int | None
     exposure: int | None = None
     hours: float | None = None
+    standard: StandardExposure | None = None
 
     def value(self, measure: Measure) -> float | None:
         """The figure as shown: per `PER`, a fraction, hours or a count. None: unknown, or of nothing."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from duanka.domain.assessment import UnitKind
+from duanka.domain.card_age import CardAge
 from duanka.domain.card_facts import RegisteredCard
 
 
@@ -17,9 +18,14 @@ class ActiveCards:
 
     kind: UnitKind
     unit: str
-    cards: int
+    by_age: Mapping[CardAge, int]
     operator: str = ""
     city: str = ""
+
+    @property
+    def cards(self) -> int:
+        """Cards of any age."""
+        return sum(self.by_age.values())
 
 
 class ExposureLookups(Protocol):
@@ -30,7 +36,8 @@ class ExposureLookups(Protocol):
     ) -> Sequence[ActiveCards] | None:
         """Cards of the register opened before `until` and used from `since` on, and `also`; local, naive times.
 
-        By operator, city, outlet and opening month. None: the store has no day of the period, so nobody knows.
+        By operator, city, outlet and opening month, and by age; `since` begins a month. None: the store has no day
+        of the period, so nobody knows.
         LookupRefused.
         """
 

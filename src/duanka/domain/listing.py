@@ -127,7 +127,9 @@ class ListingFacts:
 
     `events` of `exposure`; `expected` of the unit by its own past and the others; `ratio` of both, with its 95%
     interval; `beyond`: the count that chance alone does not pass. `worse`: probability of being worse than the rest,
-    in each period. `chance`: of so many events. `runs`: that were compared, the oldest first.
+    in each period. `chance`: of so many events. `runs`: that were compared, the oldest first. `by_number`: expected by
+    the rate of the others over all cards; `by_age`: by their rates for cards of each age. None: of another measure, or
+    of runs that did not count it.
     """
 
     periods: tuple[str, ...]
@@ -142,3 +144,5 @@ class ListingFacts:
     chance: float
     false_discovery: float
     runs: tuple[str, ...]
+    by_number: float | None = None
+    by_age: float | None = None

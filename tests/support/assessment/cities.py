@@ -11,6 +11,7 @@ from sqlalchemy import insert
 
 from duanka.domain.assessment import AssessmentPeriod, UnitKind
 from duanka.domain.assessment_lookups import ActiveCards
+from duanka.domain.card_age import CardAge
 from duanka.domain.card_facts import RegisteredCard
 from duanka.ledger.db.casework.cases import confirmations
 from duanka.ledger.db.database import Store
@@ -23,6 +24,8 @@ CITIES = (
     *["石家庄", "唐山", "秦皇岛", "邢台", "保定", "张家口", "承德", "沧州", "廊坊", "衡水", "=1+1"],
 )
 _RATE, _WORSE = 2e-3, 4
+YOUNG, _NEW, _NEW_OF_YOUNG = "沧州", 0.1, 0.3  # shares of cards opened in the month
+_OLD = datetime(2019, 5, 4)
 
 
 class Cities:
@@ -41,9 +44,10 @@ class Cities:
         numbers, rows = itertools.count(), []
         for city, months in zip(CITIES, self.counts, strict=True):
             for month, count in zip(map(AssessmentPeriod.read, MONTHS), months, strict=True):
-                for _ in range(count):
+                for at in range(count):
                     number = card(next(numbers))
-                    self.cards[number] = RegisteredCard(number, "h", "person", "甲", city, "S1")
+                    opened = _OLD if at % 2 else month.since.replace(tzinfo=None)
+                    self.cards[number] = RegisteredCard(number, "h", "person", "甲", city, "S1", opened)
                     moment = month.since + timedelta(days=3)
                     row = {"card": number, "case_number": "A1", "source": "police_notice"}
                     rows.append(row | {"confirmed_at": moment})
@@ -56,7 +60,13 @@ class Cities:
 
     def active_cards(self, since: datetime, until: datetime, also: Collection[str]) -> Sequence[ActiveCards]:
         """As `ExposureLookups`."""
-        cities = [
-            ActiveCards(UnitKind.CITY, one, size, "甲", one) for one, size in sorted(self.sizes.items())
+        new = {one: int(size * (_NEW_OF_YOUNG if one == YOUNG else _NEW)) for one, size in self.sizes.items()}
+        return [
+            *(
+                ActiveCards(
+                    UnitKind.CITY, one, {CardAge.IN_PERIOD: new[one], CardAge.OLD: size - new[one]}, "甲", one
+                )
+                for one, size in sorted(self.sizes.items())
+            ),
+            ActiveCards(UnitKind.OPERATOR, "甲", {CardAge.UNKNOWN: sum(self.sizes.values())}, "甲", ""),
         ]
-        return [*cities, ActiveCards(UnitKind.OPERATOR, "甲", sum(self.sizes.values()), "甲", "")]

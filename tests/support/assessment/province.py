@@ -6,14 +6,16 @@ Everything happens through the services, at moments that a seed chooses; a regis
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import insert, update
 
-from duanka.domain.assessment import UnitKind, month_of
+from duanka.domain.assessment import AssessmentPeriod, UnitKind, month_of
 from duanka.domain.assessment_lookups import ActiveCards
+from duanka.domain.card_age import age_of
 from duanka.domain.card_facts import RegisteredCard
 from duanka.domain.order import SYSTEM, Event, Kind, Order, Person, Role
 from duanka.domain.text import BilingualText
@@ -61,8 +63,17 @@ class Register:
                 if kind is not UnitKind.OUTLET:
                     operator = unit if kind is UnitKind.OPERATOR else ""
                     city = unit if kind is UnitKind.CITY else ""
-                found.append(ActiveCards(kind, unit, len(cards) * 100, operator, city))
+                period = AssessmentPeriod.read(month_of(since))
+                months = (until.year - since.year) * 12 + until.month - since.month
+                by_age = Counter(age_of(opened_in(one), replace(period, months=months)) for one in cards)
+                times = {age: count * 100 for age, count in by_age.items()}
+                found.append(ActiveCards(kind, unit, times, operator, city))
         return found
+
+
+def opened_in(one: RegisteredCard) -> str:
+    """The month in which a card of the register was opened; "": unknown."""
+    return month_of(one.opened_at) if one.opened_at else ""
 
 
 def unit_of(one: RegisteredCard, kind: UnitKind) -> str:
@@ -71,7 +82,7 @@ def unit_of(one: RegisteredCard, kind: UnitKind) -> str:
         UnitKind.OPERATOR: one.operator,
         UnitKind.CITY: one.home_city,
         UnitKind.OUTLET: one.outlet,
-        UnitKind.OPENING_MONTH: month_of(one.opened_at) if one.opened_at else "",
+        UnitKind.OPENING_MONTH: opened_in(one),
     }[kind]
 
 

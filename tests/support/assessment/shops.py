@@ -12,6 +12,7 @@ from duanka.assessment.runs import AssessmentRun, AssessmentRuns
 from duanka.domain.assessment import AssessmentPeriod, Measure, UnitKind
 from duanka.domain.assessment_lookups import ActiveCards
 from duanka.domain.assessment_policy import AssessmentPolicy
+from duanka.domain.card_age import CardAge
 from duanka.domain.card_facts import RegisteredCard
 from duanka.domain.order import Person, Role
 from duanka.ledger.audit.trail import Trail
@@ -49,7 +50,10 @@ class Shops:
 
     def active_cards(self, since: datetime, until: datetime, also: Collection[str]) -> Sequence[ActiveCards]:
         kind = UnitKind.OUTLET
-        return [ActiveCards(kind, one, size, "甲", "130100") for one, size in sorted(self.sizes.items())]
+        return [
+            ActiveCards(kind, one, {CardAge.UNKNOWN: size}, "甲", "130100")
+            for one, size in sorted(self.sizes.items())
+        ]
 
 
 def runs_on(store: Store) -> AssessmentRuns:

@@ -5,7 +5,8 @@ A unit is compared with what its own past and the others let expect (all formula
     rate of the others    in a period, those without the unit: sum of events / sum of (exposure x learned factor)
     learned factor        of a unit: posterior mean of its events over those expected in its past (Gamma-Poisson), so
                           that a lasting mix of customers is no fault; at most the quantile `excused` of all units
-    expected              exposure x rate of the others x learned factor
+    expected              exposure x rate of the others x learned factor; where the mix of each unit is known, the
+                          exposure counts for what that lets expect (`standardisation`)
     worse than the rest   in a period: P(rate of the unit > rate of the others) >= `probability` in each of the last
                           `periods`, with Jeffreys priors; and more than `excess` times that rate in all of them
     worse than expected   in a period: P(rate > what is expected) >= `each_period`, so that one odd month is not enough
@@ -29,6 +30,14 @@ from scipy.stats import nbinom
 from duanka.assessment.comparison.counts import Flags, Floats, checked
 from duanka.assessment.comparison.false_discovery import adjusted
 from duanka.assessment.comparison.shrinkage import Prior, fitted_where_expected, upper_tail
+from duanka.assessment.comparison.standardisation import (
+    LEAST_BASIS,
+    CaseMix,
+    WeighedUnits,
+    of_the_others,
+    rate_of_others,
+    weighed,
+)
 from duanka.domain.assessment import AssessmentError
 from duanka.domain.assessment_policy import AssessmentPolicy
 
@@ -43,18 +52,19 @@ _MATTERS = 0.1  # chance of as many events, from which on a unit could hide behi
 class ListingVerdict:
     """What the criterion says; arrays by unit, NaN: not judged.
 
-    `listed`; `judged`: known and large enough in each of the last periods. Of these together: `events`, `expected`
-    (without the learned factor: `expected_of_others`), `ratio`, its 95% interval `lower`, `upper`, and `limit`, the
-    count that must be passed. `worse`: than the rest, and `unexpected`: than expected, probabilities in each period,
-    shape (units, periods); `chance`: p-value; `false_discovery`: adjusted for all units judged. `factor`: learned;
-    `spread`: of the units, relative.
+    `listed`; `judged`: known and large enough in each of the last periods. Of these together: `events`, `expected`,
+    `ratio`, its 95% interval `lower`, `upper`, and `limit`, the count that must be passed. `expected_by_size`: by the
+    rate of the others alone; `expected_by_mix`: by their rates for each stratum, NaN without. `worse`: than the rest,
+    and `unexpected`: than expected, probabilities in each period, shape (units, periods); `chance`: p-value;
+    `false_discovery`: adjusted for all units judged. `factor`: learned; `spread`: of the units, relative.
     """
 
     listed: Flags
     judged: Flags
     events: Floats
     expected: Floats
-    expected_of_others: Floats
+    expected_by_size: Floats
+    expected_by_mix: Floats
     ratio: Floats
     lower: Floats
     upper: Floats
@@ -68,26 +78,33 @@ class ListingVerdict:
 
 
 def judge(
-    events: ArrayLike, exposure: ArrayLike, policy: AssessmentPolicy, listed: ArrayLike | None = None
+    events: ArrayLike,
+    exposure: ArrayLike,
+    policy: AssessmentPolicy,
+    listed: ArrayLike | None = None,
+    mix: CaseMix | None = None,
 ) -> ListingVerdict:
     """Return who is to be listed after the last period, and the figures that say why.
 
     `events`, `exposure`: counts by unit and period, the oldest first, shape (units, periods); NaN: unknown; 0
     exposure: the unit was not there. Events are of what is bad: of a share whose low end is worse, its complement.
-    The exposure may be the events expected by a standardisation (`standardised`). `listed`: periods in which a unit
-    was listed, same shape. AssessmentError: see `checked`; fewer periods than the policy asks for.
+    `listed`: periods in which a unit was listed, same shape. `mix`: the units by their mix, same shape; a period in
+    which that is not known of all units counts by exposure alone. AssessmentError: see `checked`; fewer periods than
+    the policy asks for.
     """
     x, n = checked(events, exposure, unknown=True)
     if x.ndim != 2 or x.shape[1] < policy.periods:
         raise AssessmentError(f"the policy asks for {policy.periods} periods running: give as many, by unit")
     first = max(0, x.shape[1] - policy.periods - policy.history)
     x, n = x[:, first:], n[:, first:]
+    units = weighed(np.nan_to_num(n), mix and mix.periods(slice(first, None)))
     taught = ~np.isnan(x)
     if listed is not None:
         taught &= ~np.asarray(listed, dtype=np.bool_)[:, first:]
     taught[:, x.shape[1] - policy.periods :] = False
-    known = _expectations(x, n, taught, policy)
-    return _verdict(x[:, -policy.periods :], n[:, -policy.periods :], known, policy)
+    known = _expectations(x, units.exposure, taught, policy)
+    last = slice(x.shape[1] - policy.periods, None)
+    return _verdict(x[:, last], n[:, last], units.periods(last), known, policy)
 
 
 @dataclass(frozen=True)
@@ -101,7 +118,7 @@ class _Known:
 
 def _expectations(x: Floats, n: Floats, taught: Flags, policy: AssessmentPolicy) -> _Known:
     past_x, past_n = np.where(taught, x, 0), np.where(taught, n, 0)
-    alike = past_n * _rate_of_others(past_x, past_n)
+    alike = past_n * rate_of_others(past_x, past_n)
     told_e = alike.sum(axis=1)
     told_x = np.where(
         told_e > 0, past_x.sum(axis=1), 0
@@ -109,7 +126,7 @@ def _expectations(x: Floats, n: Floats, taught: Flags, policy: AssessmentPolicy)
     found = _priors(told_x, told_e, policy)
     if found is None:
         last_x, last_n = (np.nan_to_num(one[:, -policy.periods :]) for one in (x, n))
-        found = _priors(last_x.sum(axis=1), (last_n * _rate_of_others(last_x, last_n)).sum(axis=1), policy)
+        found = _priors(last_x.sum(axis=1), (last_n * rate_of_others(last_x, last_n)).sum(axis=1), policy)
         told_x = told_e = np.zeros(len(x))
     if found is None:  # nobody is judged, or has an event
         return _Known(np.ones(len(x)), np.ones(len(x)), 1.0)
@@ -135,12 +152,6 @@ def _priors(x: Floats, e: Floats, policy: AssessmentPolicy) -> tuple[Prior, Floa
             if others is not None:
                 a[unit], b[unit] = others.a, others.b
     return prior, a, b
-
-
-def _rate_of_others(x: Floats, weight: Floats) -> Floats:
-    """Events of all units but one over their weight, by unit and period; 0 where nobody else is."""
-    rest_x, rest = (one.sum(axis=0) - one for one in (x, weight))
-    return np.where(rest > 0, np.maximum(rest_x, 0) / np.where(rest > 0, rest, 1), 0.0)
 
 
 def _change(x: Floats, alike: Floats, prior: tuple[Floats, Floats], periods: int) -> float | None:
@@ -198,21 +209,27 @@ def who_is_judged(events: ArrayLike, exposure: ArrayLike, policy: AssessmentPoli
     x0, n0 = np.nan_to_num(x), np.nan_to_num(n)
     unknown: Flags = np.logical_or.reduce(np.isnan(x), axis=1)
     small = ~unknown & np.logical_or.reduce(n0 < policy.least_exposure, axis=1)
-    alone = ~unknown & ~small & np.logical_or.reduce(n0 * _rate_of_others(x0, n0) == 0, axis=1)
+    alone = ~unknown & ~small & np.logical_or.reduce(n0 * rate_of_others(x0, n0) == 0, axis=1)
     there = ~(unknown | small | alone)
     return JudgedUnits(there & (there.sum() >= policy.least_units), there, unknown, small, alone)
 
 
-def _verdict(x: Floats, n: Floats, known: _Known, policy: AssessmentPolicy) -> ListingVerdict:
-    x0, n0 = np.nan_to_num(x), np.nan_to_num(n)
-    others = n0 * _rate_of_others(x0, n0 * known.factor[:, np.newaxis])
+def _verdict(
+    x: Floats, n: Floats, units: WeighedUnits, known: _Known, policy: AssessmentPolicy
+) -> ListingVerdict:
+    x0, n0, weight = np.nan_to_num(x), np.nan_to_num(n), units.exposure
+    others = weight * rate_of_others(x0, weight * known.factor[:, np.newaxis])
     by_period = others * known.factor[:, np.newaxis]
     count, expected = x0.sum(axis=1), by_period.sum(axis=1)
     judged = who_is_judged(x, n, policy).judged & (by_period > 0).all(axis=1)
-    sure = known.sure
-    unexpected = _is_more(x0, by_period, sure[:, np.newaxis])
-    worse = _is_more(x0, others, _JEFFREYS + x0.sum(axis=0) - x0)
     some = np.where(expected > 0, expected, 1)
+    doubt = units.doubt
+    sure = 1 / (1 / known.sure + (by_period**2 * doubt).sum(axis=1) / some**2)
+    unexpected = _is_more(x0, by_period, 1 / (1 / known.sure[:, np.newaxis] + doubt))
+    # a basis has the prior of its strata in it
+    worse = _is_more(
+        x0, others, np.minimum(_JEFFREYS + x0.sum(axis=0) - x0, np.maximum(units.basis, LEAST_BASIS))
+    )
     chance = np.where(judged, nbinom.sf(count - 1, sure, sure / (sure + some)), np.nan)
     ratio = count / some
     found = adjusted(chance)
@@ -229,7 +246,8 @@ def _verdict(x: Floats, n: Floats, known: _Known, policy: AssessmentPolicy) -> L
         judged=judged,
         events=of_judged(count),
         expected=of_judged(expected),
-        expected_of_others=of_judged(others.sum(axis=1)),
+        expected_by_size=of_judged(of_the_others(x0, n0).sum(axis=1)),
+        expected_by_mix=of_judged(np.where(units.by_mix, of_the_others(x0, weight), np.nan).sum(axis=1)),
         ratio=of_judged(ratio),
         lower=of_judged(np.where(count > 0, gammaincinv(_JEFFREYS + count, 0.025), 0) / some),
         upper=of_judged(gammaincinv(_JEFFREYS + count, 0.975) / some),
@@ -246,19 +264,4 @@ def _verdict(x: Floats, n: Floats, known: _Known, policy: AssessmentPolicy) -> L
 def _is_more(events: Floats, expected: Floats, sure: Floats) -> Floats:
     """P(a rate > the expected one): Gamma(1/2 + events) / expected against a Gamma of mean 1 and shape `sure`."""
     found: Floats = betainc(sure, _JEFFREYS + events, sure / (sure + expected))
-    return found
-
-
-def standardised(exposure: ArrayLike, rates: ArrayLike) -> Floats:
-    """Return the events that a unit's mix of strata lets expect: the exposure for `judge`; shape (units, periods).
-
-    For callers that know such strata: runs count no figures by stratum, so none of them uses it.
-    `exposure`: by unit, period and stratum (kind of customer, age of the card, ...), shape (units, periods, strata);
-    `rates`: events per exposure of each stratum over all units, shape (strata,). Indirect standardisation.
-    """
-    n, r = np.asarray(exposure, dtype=np.float64), np.asarray(rates, dtype=np.float64)
-    if n.ndim != 3 or n.shape[2:] != r.shape:
-        raise AssessmentError(f"{n.shape} exposures and {r.shape} rates: give one rate for each stratum")
-    checked(n, n, unknown=True)
-    found: Floats = n @ checked(r, np.ones_like(r))[0]
     return found

@@ -76,7 +76,10 @@ def counted(
 
 
 def placed(measure: Measure, kind: UnitKind | None, time: CountedTime) -> Subquery:
-    """The facts with the columns `unit`, `operator` and `city`, as the register has them, else the order."""
+    """The facts with the columns `unit`, `operator` and `city`, as the register has them, else the order.
+
+    And with `outlet` ("": unknown) and `month`, in which the card was opened ("": unknown, NULL: in no register).
+    """
     source = facts(measure, time).subquery()
     units = card_units.c
     known = and_(
@@ -97,7 +100,11 @@ def placed(measure: Measure, kind: UnitKind | None, time: CountedTime) -> Subque
     columns = (unit.label("unit"), operator.label("operator"), city.label("city"))
     kept = (source.c[name] for name in ("ref", "card", "at", "counted", "took", "platform"))
     outlet = func.coalesce(units.outlet, "").label("outlet")
-    return select(*columns, outlet, *kept).select_from(source.outerjoin(card_units, known)).subquery()
+    return (
+        select(*columns, outlet, units.month, *kept)
+        .select_from(source.outerjoin(card_units, known))
+        .subquery()
+    )
 
 
 def _victims_are_looked_for(connection: Connection, time: CountedTime) -> bool:

@@ -36,6 +36,9 @@ _SIZE = {
     FigureShape.RATE: BilingualText("活跃号码数（对数刻度）", "active cards (log scale)"),
     FigureShape.SHARE: BilingualText("基数（对数刻度）", "cases that it is of (log scale)"),
 }
+_SIZE_BY_AGE = BilingualText(
+    "按卡龄标准化的活跃号码数（对数刻度）", "active cards, counted by age (log scale)"
+)
 _TARGET = BilingualText("全部合计", "all together")
 _LISTED = BilingualText("达到挂牌标准", "meets the criterion")
 _OUTSIDE = BilingualText("超出99.8%控制限", "outside the 99.8% limits")
@@ -68,11 +71,11 @@ def funnel_plot(found: UnitComparison, language: Language) -> str:
     """Figures over exposure with both limits; who is outside is named. "": not compared."""
     curve, units = (
         found.curve,
-        [one for one in found.units if one.value is not None and one.lower is not None],
+        [one for one in found.units if one.compared is not None and one.lower is not None],
     )
     if curve is None or not units:
         return ""
-    top = 1.1 * max(one.value or 0 for one in units)
+    top = 1.1 * max(one.compared or 0 for one in units)
     high_curve = sorted(curve.limits[0.998][1])[len(curve.at) // 3]
     highest = max(top, min(1.1 * high_curve, 3 * top), curve.target * 1.3)
     if found.measure.shape is FigureShape.SHARE:
@@ -87,7 +90,9 @@ def funnel_plot(found: UnitComparison, language: Language) -> str:
         )
     parts.append(
         _text(
-            (_LEFT + WIDTH) / 2, _FUNNEL_HEIGHT - 8, _SIZE[found.measure.shape].in_(language), "middle", QUIET
+            *((_LEFT + WIDTH) / 2, _FUNNEL_HEIGHT - 8),
+            (_SIZE_BY_AGE if found.by_age else _SIZE[found.measure.shape]).in_(language),
+            *("middle", QUIET),
         )
     )
     for coverage, sides in curve.limits.items():
@@ -108,13 +113,13 @@ def _dots(units: Sequence[ComparedUnit], x: _Scale, y: _Scale, measure: Measure)
     radius = 4.2 if len(units) <= 60 else 2.6
     far = sorted(units, key=lambda one: (not one.listed, -abs(one.place)))
     for one in reversed(far):
-        at = x.at(one.figure.exposure or 1), y.at(one.value or 0)
+        at = x.at(one.size or 1), y.at(one.compared or 0)
         colour = RED if one.listed else AMBER if abs(one.place) == 2 else BLUE
         parts.append(
             f'<circle cx="{_px(at[0])}" cy="{_px(at[1])}" r="{radius}" fill="{colour}" fill-opacity="0.85"/>'
         )
     for one in [one for one in far if one.listed or abs(one.place) == 2][:_NAMED]:
-        at = x.at(one.figure.exposure or 1), y.at(one.value or 0)
+        at = x.at(one.size or 1), y.at(one.compared or 0)
         left = at[0] > WIDTH - 150
         side = (at[0] - 8 if left else at[0] + 8), at[1] + 3.5
         if any(abs(side[0] - used[0]) < 110 and abs(side[1] - used[1]) < 11 for used in taken):
@@ -147,7 +152,7 @@ def caterpillar_plot(found: UnitComparison, language: Language) -> str:
     high = next(pixels for most, pixels in _ROWS if len(units) <= most)
     height = _TOP + len(units) * high + 30
     highest = max(
-        max(one.shrunk_upper or 0, one.value or 0, min(one.upper or 0, 3 * (one.shrunk_upper or 0)))
+        max(one.shrunk_upper or 0, one.compared or 0, min(one.upper or 0, 3 * (one.shrunk_upper or 0)))
         for one in units
     )
     if found.measure.shape is FigureShape.SHARE:
@@ -175,7 +180,7 @@ def _caterpillar_row(one: ComparedUnit, y: float, x: _Scale) -> list[str]:
     parts.append(_line(x.at(one.lower or 0), x.at(one.upper or 0), y, PALE, 5))
     parts.append(_line(x.at(one.shrunk_lower or 0), x.at(one.shrunk_upper or 0), y, colour, 1.6))
     parts.append(f'<circle cx="{_px(x.at(one.shrunk or 0))}" cy="{_px(y)}" r="3.4" fill="{colour}"/>')
-    own = x.at(one.value or 0)
+    own = x.at(one.compared or 0)
     parts.append(f'<path d="M{_px(own)} {_px(y - 5)}V{_px(y + 5)}" stroke="{INK}" stroke-width="1.2"/>')
     if one.rank is not None:
         parts.append(

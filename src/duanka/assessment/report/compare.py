@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 from scipy.stats import betabinom, nbinom
@@ -17,6 +19,7 @@ from duanka.assessment.comparison.shrinkage import (
     fitted_where_expected,
     gamma_poisson,
 )
+from duanka.assessment.expected import Expected
 from duanka.assessment.report.model import ComparedUnit, CusumLine, FunnelCurve, UnitComparison
 from duanka.domain.assessment import PER, AssessmentPeriod, FigureShape, Measure, UnitFigure, UnitKind
 from duanka.domain.assessment_policy import AssessmentPolicy
@@ -41,6 +44,7 @@ FEW_EVENTS = BilingualText(
 )
 NO_EVENT = BilingualText("所有单位计数均为0，无可比较", "no unit has any: nothing to compare")
 
+NOTHING: Mapping[str, Expected | None] = MappingProxyType({})
 Limits = Callable[[Floats, float], tuple[Floats, Floats]]
 Past = Mapping[AssessmentPeriod, Mapping[str, UnitFigure]]
 
@@ -52,19 +56,21 @@ def compared(
     past: Past,
     policy: AssessmentPolicy,
     listed: Collection[str] = (),
+    expected: Mapping[str, Expected | None] = NOTHING,
 ) -> UnitComparison:
     """Compare the units of a kind.
 
     `past`: figures of earlier periods by unit, and of this one, the oldest first. `listed`: who meets the criterion.
+    `expected`: of units, as it is shown.
     """
     known = [one for one in figures if _is_known(one)]
     why = _why_not(measure, known, policy)
-    plain = [ComparedUnit(one, one.value(measure)) for one in figures]
+    plain = [ComparedUnit(one, one.value(measure), expected=expected.get(one.unit)) for one in figures]
     if why:
         return UnitComparison(measure, kind, plain, why)
-    x, n = (
-        np.array([getattr(one, side) for one in known], dtype=np.float64) for side in ("count", "exposure")
-    )
+    by_age = all(one.standard for one in known)
+    x = np.array([one.count for one in known], dtype=np.float64)
+    n = np.array([_size(one, by_age=by_age) for one in known], dtype=np.float64)
     n = np.maximum(n, x) if measure.shape is FigureShape.SHARE else n
     shrunk = beta_binomial(x, n) if measure.shape is FigureShape.SHARE else gamma_poisson(x, n)
     curve, places = _funnel(measure, x, n, shrunk.prior)
@@ -72,17 +78,32 @@ def compared(
     interval = intervals.share_interval if measure.shape is FigureShape.SHARE else intervals.part_interval
     scale = _scale(measure)
     drawn = (shrunk.mean, shrunk.quantile(0.025), shrunk.quantile(0.975))
-    bounds = [(side * scale).tolist() for side in (*interval(x, n), *(_possible(one, x, n) for one in drawn))]
+    sides = (x / n, *interval(x, n), *(_possible(one, x, n) for one in drawn))
+    bounds = [(side * scale).tolist() for side in sides]
     units = [
-        _unit(
-            one, measure, [side[at] for side in bounds], _at(ranks, at), int(places[at]), one.unit in listed
+        replace(
+            _unit(
+                one,
+                measure,
+                [side[at] for side in bounds],
+                _at(ranks, at),
+                int(places[at]),
+                one.unit in listed,
+            ),
+            size=float(n[at]),
+            expected=expected.get(one.unit),
         )
         for at, one in enumerate(known)
     ]
     rest = [one for one in plain if not _is_known(one.figure)]
     units.sort(key=lambda one: -_badness(measure, one))
     periods, lines = _cusum(measure, known, past)
-    return UnitComparison(measure, kind, [*units, *rest], None, curve, periods, lines)
+    return UnitComparison(measure, kind, [*units, *rest], None, curve, periods, lines, by_age)
+
+
+def _size(one: UnitFigure, *, by_age: bool) -> float:
+    """Of how many a known figure is compared."""
+    return one.standard.cards if by_age and one.standard else float(one.exposure or 0)
 
 
 def _is_known(one: UnitFigure) -> bool:
@@ -164,15 +185,30 @@ def _fitted_limits(prior: Prior) -> Limits:
 
 def _series(measure: Measure, known: Sequence[UnitFigure], past: Past) -> tuple[Floats, Floats]:
     """Bad events and exposure by unit and period; NaN: unknown."""
-    cells = [[_cell(measure, of.get(one.unit)) for of in past.values()] for one in known]
+    by_age = [all(_has_age(one) for one in of.values()) for of in past.values()]
+    cells = [
+        [
+            _cell(measure, of.get(one.unit), by_age=each)
+            for of, each in zip(past.values(), by_age, strict=True)
+        ]
+        for one in known
+    ]
     both = np.array(cells, dtype=np.float64)
     return both[..., 0], both[..., 1]
 
 
-def _cell(measure: Measure, one: UnitFigure | None) -> tuple[float, float]:
+def _has_age(one: UnitFigure) -> bool:
+    """Whether a unit is counted by age, or is none that is compared."""
+    return one.standard is not None or not _is_known(one)
+
+
+def _cell(measure: Measure, one: UnitFigure | None, *, by_age: bool) -> tuple[float, float]:
     if one is None:
         return 0.0, 0.0  # the unit was not there
-    return one.bad(measure) or (float("nan"), float("nan"))
+    bad = one.bad(measure)
+    if bad and by_age and one.standard:
+        return bad[0], one.standard.cards
+    return bad or (float("nan"), float("nan"))
 
 
 def _ranks(measure: Measure, shrunk: Shrunk) -> tuple[Floats, Floats, Floats]:
@@ -192,10 +228,11 @@ def _unit(
     place: int,
     listed: bool,
 ) -> ComparedUnit:
-    lower, upper, shrunk, shrunk_lower, shrunk_upper = bounds
+    value, lower, upper, shrunk, shrunk_lower, shrunk_upper = bounds
     return ComparedUnit(
         one,
         one.value(measure),
+        compared=value,
         lower=lower,
         upper=upper,
         shrunk=shrunk,

@@ -17,6 +17,7 @@ from duanka.domain.local_time import operator_zone
 from duanka.domain.text import Language
 from duanka.ledger.pdf import set_pdf
 
+_HEADS_BY_AGE = (said.RATE, said.FIGURE_BY_AGE, said.BY_NUMBER, said.BY_AGE)
 MOST_ROWS = 40  # of a table; the workbook has all
 
 
@@ -55,7 +56,10 @@ def content_of(report: AssessmentReport, policy: AssessmentPolicy, language: Lan
         "listed": list(_listed(report, language)),
         "listed_heads": [
             one.in_(language)
-            for one in (said.UNIT, said.MEASURE, said.COUNT, said.EXPECTED, said.LIMIT, said.RATIO)
+            for one in (
+                *(said.UNIT, said.MEASURE, said.COUNT, said.EXPECTED),
+                *(said.OF_OTHERS, said.LIMIT, said.RATIO),
+            )
         ],
         "nobody": (said.TOO_FEW_PERIODS if report.candidates is None else said.NOBODY).in_(language),
         "compared": [_comparison(one, language) for one in report.comparisons if one.curve],
@@ -83,6 +87,9 @@ def _listed(report: AssessmentReport, language: Language) -> Iterator[list[str]]
             one.measure.words.in_(language),
             f"{facts.events:,}",
             expected_text(facts.expected),
+            " / ".join(
+                expected_text(one) if one is not None else "–" for one in (facts.by_number, facts.by_age)
+            ),
             f"{facts.beyond:,.0f}",
             f"{facts.ratio:.2f} ({facts.lower:.2f}–{facts.upper:.2f})",
         ]
@@ -97,15 +104,20 @@ def _comparison(found: UnitComparison, language: Language) -> dict[str, Any]:
         "formula": FORMULAS[found.measure].in_(language),
         "funnel": charts.funnel_plot(found, language),
         "funnel_said": said.FUNNEL_SAID.filled(spread=found.curve.spread).in_(language),
+        "by_age": said.COMPARED_BY_AGE.in_(language) if found.by_age else "",
         "caterpillar": charts.caterpillar_plot(found, language),
         "caterpillar_said": said.CATERPILLAR_SAID.in_(language),
         "cusum": cusum,
         "cusum_said": said.CUSUM_SAID.in_(language) if cusum else "",
         "heads": [
             one.in_(language)
-            for one in (said.UNIT, said.COUNT, said.OF, said.FIGURE, said.INTERVAL, said.SHRUNK, said.PLACE)
+            for one in (
+                *(said.UNIT, said.COUNT, said.OF),
+                *(_HEADS_BY_AGE if found.by_age else (said.FIGURE,)),
+                *(said.INTERVAL, said.SHRUNK, said.PLACE),
+            )
         ],
-        "rows": [_row(one, found.measure, language) for one in told[:MOST_ROWS]],
+        "rows": [_row(one, found, language) for one in told[:MOST_ROWS]],
         "more": _more(found, told, language),
         "names": [said.FUNNEL.in_(language), said.CATERPILLAR.in_(language), said.CUSUM.in_(language)],
     }
@@ -127,13 +139,19 @@ def _more(found: UnitComparison, told: Sequence[ComparedUnit], language: Languag
     return " ".join(sentences)
 
 
-def _row(one: ComparedUnit, measure: Measure, language: Language) -> list[str]:
-    compared = one.shrunk is not None
+def _row(one: ComparedUnit, found: UnitComparison, language: Language) -> list[str]:
+    compared, measure = one.shrunk is not None, found.measure
+    figures: tuple[str, ...] = (said.figure_text(one.figure, measure, language),)
+    if found.by_age and compared and one.expected:
+        rates = (charts.shown_figure(rate, measure) for rate in (one.value, one.compared))
+        figures = (*rates, *map(said.expected_shown, (one.expected.by_number, one.expected.by_age)))
+    elif found.by_age:
+        figures = (*figures, "", "", "")
     return [
         said.unit_text(one.figure.unit, language),
         said.number_text(one.figure.count, language),
         said.number_text(one.figure.exposure, language),
-        said.figure_text(one.figure, measure, language),
+        *figures,
         said.interval_text(one.lower, one.upper, measure),
         charts.shown_figure(one.shrunk, measure),
         said.PLACES[one.place].in_(language) if compared else "",
@@ -152,7 +170,7 @@ def _plain(found: UnitComparison, language: Language) -> dict[str, Any]:
     told = [one for one in found.units if one.value is not None]
     if len(told) > MOST_ROWS:
         told.sort(key=lambda one: -(one.figure.count or 0))  # those of which there is something to read
-    rows = [_row(one, found.measure, language) for one in told[:MOST_ROWS]]
+    rows = [_row(one, found, language) for one in told[:MOST_ROWS]]
     keep = (0, 1, 3) if found.measure.shape is FigureShape.HOURS else (0, 1, 2, 3)
     return {
         "title": _title(found, language),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from duanka.assessment.candidates import Candidate
+from duanka.assessment.expected import Expected
 from duanka.domain.assessment import AssessmentPeriod, Measure, UnitFigure, UnitKind
 from duanka.domain.text import BilingualText
 
@@ -22,13 +23,17 @@ ACTED_UPON = (Measure.WRONGFUL, Measure.RESTORE_P50, Measure.RESTORE_P95, Measur
 class ComparedUnit:
     """One unit among the others; figures as `UnitFigure.value` has them, `None`: not compared.
 
-    `lower`, `upper`: 95% interval of its own figure (Jeffreys); `shrunk`: drawn towards the others, with its interval
+    `compared`, `size`: the figure and of how many, as it is compared: by standard exposure where all units have one.
+    `lower`, `upper`: 95% interval of that (Jeffreys); `shrunk`: drawn towards the others, with its interval
     `shrunk_lower`, `shrunk_upper`. `rank`: 1 is the best, with its 95% interval `rank_low`, `rank_high`. `place`:
-    -2 to 2: below the 99.8% limit, below the 95% one, inside, above. `listed`: the criterion is met.
+    -2 to 2: below the 99.8% limit, below the 95% one, inside, above. `listed`: the criterion is met. `expected`: by the
+    rates of the others, of confirmed cards.
     """
 
     figure: UnitFigure
     value: float | None
+    compared: float | None = None
+    size: float | None = None
     lower: float | None = None
     upper: float | None = None
     shrunk: float | None = None
@@ -39,6 +44,7 @@ class ComparedUnit:
     rank_high: int | None = None
     place: int = 0
     listed: bool = False
+    expected: Expected | None = None
 
 
 @dataclass(frozen=True)
@@ -61,7 +67,7 @@ class CusumLine:
 
 @dataclass(frozen=True)
 class UnitComparison:
-    """One measure of all units of a kind. `why_not`: not compared, in words.
+    """One measure of all units of a kind. `why_not`: not compared, in words. `by_age`: by standard exposure.
 
     `units`: the worst first where one end is worse; `periods`: of `cusum`, the last is that of the report.
     """
@@ -73,6 +79,7 @@ class UnitComparison:
     curve: FunnelCurve | None = None
     periods: Sequence[AssessmentPeriod] = ()
     cusum: Sequence[CusumLine] = ()
+    by_age: bool = False
 
 
 @dataclass(frozen=True)

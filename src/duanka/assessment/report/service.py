@@ -12,6 +12,7 @@ from sqlalchemy import Connection, select
 from duanka.assessment.candidates import Candidate, compared_runs
 from duanka.assessment.listing.service import UnitListings
 from duanka.assessment.runs import AssessmentRun, AssessmentRuns
+from duanka.assessment.stored_figures import stored_figure
 from duanka.domain.assessment import AssessmentError, AssessmentPeriod, Measure, UnitFigure, UnitKind
 from duanka.domain.authority import Permission, authorize
 from duanka.domain.order import Person
@@ -95,10 +96,12 @@ class AssessmentReports:
                 past = _past(connection, run, kind, self._runs)
             for measure in _MEASURES:
                 units = [one.figure for one in figures if one.measure is measure]
+                expected = {one.figure.unit: one.expected for one in figures if one.measure is measure}
                 if units:
                     those = {unit for of, by_kind, unit in listed if (of, by_kind) == (measure, kind)}
                     of_measure = {period: of.get(measure, {}) for period, of in past.items()}
-                    found.append(compared(measure, kind, units, of_measure, self._runs.policy, those))
+                    policy = self._runs.policy
+                    found.append(compared(measure, kind, units, of_measure, policy, those, expected))
         return sorted(found, key=lambda one: _MEASURES.index(one.measure))
 
 
@@ -125,5 +128,5 @@ def _past(
     )
     for row in connection.execute(query).mappings():
         of = found[there[row["run_id"]]].setdefault(Measure(row["measure"]), {})
-        of[row["unit"]] = UnitFigure(row["unit"], row["count"], row["exposure"])
+        of[row["unit"]] = stored_figure(row)
     return found

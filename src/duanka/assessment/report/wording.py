@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from duanka.assessment.criterion_words import expected_text
 from duanka.assessment.report.charts import shown_figure
 from duanka.domain.assessment import FigureShape, Measure, UnitFigure
 from duanka.domain.text import BilingualText, Language
@@ -39,6 +40,11 @@ EXPECTED, RATIO = (
 )
 LIMIT = BilingualText("近期控制限", "limit lately")
 RATIO_ALONE = BilingualText("与预期之比", "of the expected")
+BY_NUMBER = BilingualText("按号码数预期", "expected by number")
+BY_AGE = BilingualText("按卡龄预期", "expected by age")
+FIGURE_BY_AGE = BilingualText("按卡龄标准化", "figure by age")
+RATE = BilingualText("每万", "per 10,000")
+OF_OTHERS = BilingualText("按号码数 / 按卡龄预期", "by number / by age")
 KIND, YES = BilingualText("分组", "by"), BilingualText("达到", "met")
 UNKNOWN = BilingualText("未知", "unknown")
 MEASURED_IN = {
@@ -73,6 +79,14 @@ FUNNEL_SAID = BilingualText(
     " chance units differ by {spread:.0%} (over-dispersion). The criterion also compares a unit with its own past, so a"
     " unit that meets it may lie inside.",
 )
+COMPARED_BY_AGE = BilingualText(
+    "新开的号码涉案远多于老号码。因此图、区间、收缩估计和名次都按卡龄标准化：每个单位的号码，按其他单位同样卡龄的号码"
+    "多常涉案折算。表中“每万”一栏不折算；“按号码数预期”与“按卡龄预期”之差，就是卡龄构成造成的。",
+    "Cards just opened are confirmed far more often than old ones. So plots, intervals, shrunk figures and ranks are by"
+    " age: the cards of each unit count for how often other units' cards of the same age are confirmed. The figure"
+    " per 10,000 in the table is not: what is expected by age, but not by number, comes from the ages of the unit's"
+    " cards.",
+)
 CATERPILLAR = BilingualText("毛毛虫图", "Caterpillar plot")
 CATERPILLAR_SAID = BilingualText(
     "竖线：本单位数值，灰条：其95%区间；圆点和细线：收缩估计及其95%区间。名次不带区间没有意义。",
@@ -104,6 +118,11 @@ METHOD = (
         " units: Benjamini-Hochberg.",
     ),
     BilingualText(
+        "卡龄标准化（间接标准化）：按考核期前的月数分为五档，各档比率取自其他单位，不含明显偏高的单位；分档为本系统自定。",
+        "By age: indirect standardisation over five ages, in months before the period; the rate of each is that of the"
+        " other units, without those far above. The ages are ours.",
+    ),
+    BilingualText(
         "挂牌标准与本单位以往和其他单位相比，因此长期不变的客群差异不算过错。未知不计为0，也不参与比较。",
         "The criterion compares a unit with its own past and with the others, so that a lasting mix of customers is no"
         " fault. Unknown is never 0, and is not compared.",
@@ -127,6 +146,11 @@ def figure_text(figure: UnitFigure, measure: Measure, language: Language) -> str
 def number_text(count: int | None, language: Language) -> str:
     """A count, or unknown."""
     return UNKNOWN.in_(language) if count is None else f"{count:,}"
+
+
+def expected_shown(events: float | None) -> str:
+    """Expected events; "" without."""
+    return "" if events is None else expected_text(events)
 
 
 def interval_text(low: float | None, high: float | None, measure: Measure) -> str:

@@ -21,7 +21,7 @@ _CREATED_AT = datetime(1980, 1, 1)  # fixed: equal reports give identical bytes
 _NO_CONVERSIONS = {"strings_to_numbers": False, "strings_to_formulas": False, "strings_to_urls": False}
 _SHEET = 31  # letters of a sheet's name at most
 _WIDE, _NARROW, _WORDS = 22, 12, 90  # characters
-_LAST, _LINE = 9, 130  # last column of the first sheet, and letters of a line over all of them
+_LAST, _LINE = 11, 155  # last column of the first sheet, and letters of a line over all of them
 _LINE_HEIGHT = 15  # points
 _FORMATS = {FigureShape.RATE: "#,##0.000", FigureShape.SHARE: "0.0%", FigureShape.HOURS: "#,##0.0"}
 
@@ -29,11 +29,17 @@ Value = str | float | int | None
 Column = tuple[
     BilingualText, Callable[[ComparedUnit, Language], Value], str
 ]  # heading, value, "figure", "int", ...
+_BY_AGE: Sequence[Column] = (
+    (said.BY_NUMBER, lambda one, _: one.expected.by_number if one.expected else None, "events"),
+    (said.BY_AGE, lambda one, _: one.expected.by_age if one.expected else None, "events"),
+    (said.FIGURE_BY_AGE, lambda one, _: one.compared, "figure"),
+)
 _COLUMNS: Sequence[Column] = (
     (said.UNIT, lambda one, language: said.unit_text(one.figure.unit, language), "text"),
     (said.COUNT, lambda one, _: one.figure.count, "int"),
     (said.OF, lambda one, _: one.figure.exposure, "int"),
     (said.FIGURE, lambda one, _: one.value, "figure"),
+    *_BY_AGE,
     (said.LOWER, lambda one, _: one.lower, "figure"),
     (said.UPPER, lambda one, _: one.upper, "figure"),
     (said.SHRUNK, lambda one, _: one.shrunk, "figure"),
@@ -132,7 +138,8 @@ class _Pen:
             return
         heads = (
             *(said.UNIT, said.KIND, said.MEASURE, said.COUNT, said.OF),
-            *(said.EXPECTED, said.LIMIT, said.RATIO_ALONE, said.LOWER, said.UPPER),
+            *(said.EXPECTED, said.BY_NUMBER, said.BY_AGE),
+            *(said.LIMIT, said.RATIO_ALONE, said.LOWER, said.UPPER),
         )
         for column, one in enumerate(heads):
             style = self._head if column < 3 else self._number_head
@@ -149,9 +156,11 @@ class _Pen:
                 sheet.write_string(row, column, text)
             for column, count in enumerate((facts.events, facts.exposure), start=3):
                 self._cell(sheet, (row, column), count, "#,##0")
-            for column, value in enumerate(
-                (facts.expected, facts.beyond, facts.ratio, facts.lower, facts.upper), start=5
-            ):
+            figures = (
+                *(facts.expected, facts.by_number, facts.by_age),
+                *(facts.beyond, facts.ratio, facts.lower, facts.upper),
+            )
+            for column, value in enumerate(figures, start=5):
                 self._cell(sheet, (row, column), value, "#,##0.00")
 
     def _figure(self, sheet: Any, row: int, measure: Measure, figure: UnitFigure | None) -> None:
@@ -170,6 +179,7 @@ class _Pen:
         measure, kind = (one.words.in_(self._language) for one in (found.measure, found.kind))
         sheet = self._sheet(f"{measure}-{kind}")
         columns = _COLUMNS if found.curve else _COLUMNS[:_PLAIN]
+        columns = [one for one in columns if found.by_age or one not in _BY_AGE]
         sheet.freeze_panes(1, 1)
         sheet.repeat_rows(0)
         sheet.set_column(0, 0, _WIDE)
@@ -186,6 +196,7 @@ class _Pen:
         formats = {
             "figure": figure,
             "int": "#,##0",
+            "events": "#,##0.00",
             "text": "@",
         }
         for row, one in enumerate(found.units, start=1):
@@ -218,7 +229,7 @@ class _Pen:
             sheet.write_string(row, 0, one.words.in_(self._language), self._words)
             sheet.write_string(row, 1, FORMULAS[one].in_(self._language), self._words)
             row += 1
-        for told in said.METHOD:
+        for told in (said.COMPARED_BY_AGE, *said.METHOD):
             sheet.write_string(row, 1, told.in_(self._language), self._words)
             row += 1
 

@@ -57,6 +57,10 @@ def _bounds(one: FigureOfRun) -> str:
     return f"{low:,.2f}-{high:,.2f}"
 
 
+def _expected(events: float | None) -> str:
+    return "" if events is None else expected_text(events)
+
+
 FIGURES: Listing[FigureOfRun] = Listing(
     BilingualText("考核指标", "figures"),
     (
@@ -80,6 +84,22 @@ FIGURES: Listing[FigureOfRun] = Listing(
             right=True,
         ),
         ListColumn("exposure", ("基数", "of"), lambda one: one.figure.exposure, _exposure, right=True),
+        ListColumn(
+            "expected_by_number",
+            ("按号码数预期", "expected by number"),
+            lambda one: one.expected.by_number if one.expected else None,
+            lambda one: _expected(one.expected.by_number if one.expected else None),
+            right=True,
+            spare=2,
+        ),
+        ListColumn(
+            "expected_by_age",
+            ("按卡龄预期", "by age of the cards"),
+            lambda one: one.expected.by_age if one.expected else None,
+            lambda one: _expected(one.expected.by_age if one.expected else None),
+            right=True,
+            spare=1,
+        ),
     ),
     counted=("measure",),
 )
@@ -132,6 +152,22 @@ CANDIDATES: Listing[Candidate] = Listing(
             right=True,
         ),
         ListColumn(
+            "expected_by_number",
+            ("按号码数预期", "by number of cards"),
+            lambda one: one.facts.by_number,
+            lambda one: _expected(one.facts.by_number),
+            right=True,
+            spare=3,
+        ),
+        ListColumn(
+            "expected_by_age",
+            ("按卡龄预期", "by age of the cards"),
+            lambda one: one.facts.by_age,
+            lambda one: _expected(one.facts.by_age),
+            right=True,
+            spare=2,
+        ),
+        ListColumn(
             "ratio", ("倍数", "times"), lambda one: one.facts.ratio, lambda one: _in_words(one.facts), spare=1
         ),
         ListColumn("lower", None, lambda one: one.facts.lower),
@@ -159,6 +195,7 @@ ROWS: Listing[AssessedRow] = Listing(
         ListColumn("operator", ("运营商", "operator"), lambda one: one.operator, spare=2),
         ListColumn("city", ("城市", "city"), lambda one: one.city, spare=1),
         ListColumn("outlet", ("网点", "outlet"), lambda one: one.outlet, spare=3),
+        ListColumn("opened", ("开卡月份", "opened"), lambda one: one.opened, spare=3),
         ListColumn("platform", ("平台", "platform"), lambda one: one.platform, spare=4),
     ),
     counted=("counted", "operator", "city"),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from alembic.operations import Operations
-from sqlalchemy import BigInteger, CheckConstraint, Column, Integer, String, Text, inspect, text
+from sqlalchemy import BigInteger, CheckConstraint, Column, Float, Integer, String, Text, inspect, text
 
 _Serial = BigInteger().with_variant(Integer, "sqlite")
 
@@ -53,6 +53,7 @@ def _units_and_runs(op: Operations) -> None:
         _text("kind", 12, primary_key=True),
         _text("unit", 80, primary_key=True),
         *(_moment(name, nullable=True) for name in ("count", "exposure", "duration")),
+        *(Column(name, Float) for name in ("standard", "basis")),
         *(_text("operator", 40), _text("city", 40)),
     )
     op.create_index("figures_of_unit", "assessment_figures", ["kind", "unit", "measure"])

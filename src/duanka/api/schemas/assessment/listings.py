@@ -71,6 +71,12 @@ class ListingFactsShown(View):
     chance: float
     false_discovery: float
     runs: list[str]
+    by_number: float | None = Field(
+        description="Expected by the rate of the others alone, of as many cards; null: of a run that did not say it."
+    )
+    by_age: float | None = Field(
+        description="Expected by the rates of the others for cards of the same ages; null: not counted by age."
+    )
 
 
 class CandidateShown(View):

@@ -125,6 +125,14 @@ class FigureOfRunShown(View):
         description="Of the figure's 95% interval (Jeffreys); null: no rate or share."
     )
     upper: float | None
+    expected_by_number: float | None = Field(
+        description="Of confirmed cards: so many as other units have of as many active cards; null: unknown, or no"
+        " operator, city or outlet."
+    )
+    expected_by_age: float | None = Field(
+        description="So many as other units have of as many active cards of the same ages, as new cards are confirmed"
+        " far more often; null: not counted by age."
+    )
 
 
 class FiguresOfRunShown(View):
@@ -146,6 +154,8 @@ class FiguresOfRunShown(View):
                 value=one.value,
                 lower=one.bounds[0] if one.bounds else None,
                 upper=one.bounds[1] if one.bounds else None,
+                expected_by_number=one.expected.by_number if one.expected else None,
+                expected_by_age=one.expected.by_age if one.expected else None,
             )
             for one in found[:limit]
         ]
@@ -162,6 +172,9 @@ class AssessedRowShown(View):
     operator: str
     city: str
     outlet: str
+    opened: str = Field(
+        description="Month in which the card was opened; empty: unknown.", examples=["2026-02"]
+    )
     platform: str
     hours: float | None
 

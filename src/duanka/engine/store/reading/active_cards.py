@@ -1,4 +1,4 @@
-"""Active cards by unit: what an assessment divides by; one SQL statement over register and last use."""
+"""Active cards by unit and age: what an assessment divides by; one SQL statement over register and last use."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from duanka.domain.assessment import UnitKind
 from duanka.domain.assessment_lookups import ActiveCards
+from duanka.domain.card_age import CardAge
 from duanka.domain.record_keys import key_of
 from duanka.domain.rollups import CARD_LIFE, MergeOperation
 from duanka.engine.store.manifest import FileKind, Manifest
@@ -20,17 +21,29 @@ _ACTIVE = """
 WITH used AS (SELECT DISTINCT card FROM ({uses}) WHERE card IS NOT NULL),
 active AS (
   SELECT coalesce(operator, '') AS operator, coalesce(home_city, '') AS city, coalesce(outlet, '') AS outlet,
-    coalesce(strftime(opened_at, '%Y-%m'), '') AS month
+    coalesce(strftime(opened_at, '%Y-%m'), '') AS month, {age} AS age
   FROM {register} AS r
   WHERE card IN (SELECT unnest($also)) OR ((opened_at IS NULL OR opened_at < $until)
     AND (card IN (FROM used) OR last_used_at >= $since AND (opened_at IS NULL OR last_used_at > opened_at)))
 )
 SELECT grouping(operator, city, outlet, month) AS kind, coalesce(operator, city, outlet, month) AS unit,
-  count(*) AS cards,
+  {by_age},
   CASE WHEN min(active.operator) = max(active.operator) THEN min(active.operator) ELSE '' END AS operator_of_all,
   CASE WHEN min(active.city) = max(active.city) THEN min(active.city) ELSE '' END AS city_of_all
 FROM active GROUP BY GROUPING SETS ((operator), (city), (outlet), (month)) ORDER BY kind, unit
 """
+_AGE = " ".join(
+    (
+        "CASE WHEN opened_at IS NULL OR opened_at >= $until THEN 'unknown'",
+        *(
+            f"WHEN date_diff('month', opened_at, $since) >= {age.least} THEN '{age.value}'"
+            for age in reversed(CardAge)
+            if age.least
+        ),
+        "ELSE 'in_period' END",
+    )
+)
+_BY_AGE = ", ".join(f"count(*) FILTER (WHERE age = '{age.value}')" for age in CardAge)
 
 
 class AssessedStore(PartyStore):
@@ -48,7 +61,9 @@ class AssessedStore(PartyStore):
         files = manifest.paths(FileKind.REGISTERS, "cards")
         if not files or not _has_days(manifest, since, until):
             return None
-        sql = _ACTIVE.format(uses=self._uses(manifest), register=self._source(files))
+        sql = _ACTIVE.format(
+            uses=self._uses(manifest), register=self._source(files), age=_AGE, by_age=_BY_AGE
+        )
         parameters: dict[str, object] = {"since": since, "until": until, "also": list({*map(key_of, also)})}
         return [_found(row) for row in self._rows(sql, parameters)]
 
@@ -75,8 +90,8 @@ def _has_days(manifest: Manifest, since: datetime, until: datetime) -> bool:
 
 
 def _found(row: tuple[Any, ...]) -> ActiveCards:
-    kind, unit, cards, operator, city = row
-    found = _KINDS[kind]
+    kind, unit, *counts, operator, city = row
+    found, cards = _KINDS[kind], dict(zip(CardAge, counts, strict=True))
     if found is UnitKind.OPERATOR:
         return ActiveCards(found, unit, cards, operator=unit)
     if found is UnitKind.CITY:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Integer, Table
+from sqlalchemy import BigInteger, CheckConstraint, Column, Float, Index, Integer, Table
 
 from duanka.ledger.db.columns import String, Text, UtcMicroseconds
 from duanka.ledger.db.tables import index_of_some, metadata, serial
@@ -40,8 +40,9 @@ assessment_runs = Table(
     Index("runs_of_period", "first_month", "months", "made_at"),
 )
 
-# `kind` "all": of everything together. `count`, `exposure`: NULL: unknown. `duration`: of a quantile. `operator`,
-# `city`: of all cards of the unit, "": several; they decide who may see it.
+# `kind` "all": of everything together. `count`, `exposure`: NULL: unknown. `duration`: of a quantile. `standard`,
+# `basis`: as `domain.assessment.StandardExposure`; NULL: not counted by age of the cards. `operator`, `city`: of all
+# cards of the unit, "": several; they decide who may see it.
 assessment_figures = Table(
     "assessment_figures",
     metadata,
@@ -52,6 +53,8 @@ assessment_figures = Table(
     Column("count", BigInteger),
     Column("exposure", BigInteger),
     Column("duration", BigInteger),  # microseconds
+    Column("standard", Float),
+    Column("basis", Float),
     Column("operator", String(40), nullable=False),
     Column("city", String(40), nullable=False),
     Index("figures_of_unit", "kind", "unit", "measure"),
