@@ -44,6 +44,13 @@ FREE = {
     ("GET", "/holder/unlinked-session"),
     ("POST", "/holder/unlinked-session"),
 }
+# by the cookie alone, or by nothing yet: test_session_api.py
+BY_COOKIE = {
+    ("POST", "/session"),
+    ("GET", "/session"),
+    ("DELETE", "/session"),
+    ("POST", "/session/password"),
+}
 # answered by the signature of a platform, in the body
 SIGNED = {("POST", "/account-requests/{requestId}/answers")}
 HOLDERS = (access.holder, access.link_of_ours, access.sitting, access.polling, access.sending)
@@ -204,7 +211,9 @@ World = tuple[TestDesk, Mapping[Role, Caller], Caller]
 def test_every_endpoint_has_somebody_who_may(world: World) -> None:
     described = world[2].get("/openapi.json").json()["paths"]
     found = {(method.upper(), path.removeprefix(BASE)) for path, all_ in described.items() for method in all_}
-    assert found == {*WHO, *FREE, *SIGNED} - {("HEAD", "/health")}, "what a HEAD answers stands with the GET"
+    assert found == {*WHO, *FREE, *SIGNED, *BY_COOKIE} - {("HEAD", "/health")}, (
+        "what a HEAD answers stands with the GET"
+    )
 
 
 @pytest.mark.parametrize(("method", "path"), WHO, ids=str)

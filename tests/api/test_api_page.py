@@ -111,7 +111,9 @@ def test_every_code_of_an_error_is_explained() -> None:
 def test_the_limits_are_those_of_the_page() -> None:
     limits = RequestLimits()
     for said in (
-        f"{limits.per_key:g} requests a minute and key, {limits.per_key_burst} at once",
+        f"{limits.per_key:g} requests a minute and key or session, {limits.per_key_burst} at once",
+        f"{limits.sign_in:g} tries a minute and address to sign in, {limits.sign_in_burst} at once",
+        f"of which {limits.sign_in_at_once} are looked at at the same time",
         f"{limits.failed:g} failed keys",
         f"{limits.holder:g} requests a minute of one holder",
         f"{limits.polling:g} looks a minute",

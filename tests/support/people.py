@@ -15,10 +15,14 @@ from duanka.domain.person import Person, Role, Scope
 from duanka.ledger.audit.trail import Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.people.keys import Keys
+from duanka.ledger.people.passwords import PasswordHashing
 from duanka.ledger.people.persons import Persons
 from duanka.ledger.people.requests import PersonProposal
+from duanka.ledger.people.sign_in import SignInServices, sign_in_services
 from support.desk import duanka
 
+PASSWORD = "Correct-horse-9-battery"  # noqa: S105  # of a test
+CHEAP = PasswordHashing(time_cost=1, memory_kib=8)  # as the real one, in no time
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 FIRST, SECOND = Person("first.supervisor", Role.SUPERVISOR), Person("second.supervisor", Role.SUPERVISOR)
 
@@ -31,10 +35,13 @@ class People:
     trail: Trail
     keys: Keys = field(init=False)
     persons: Persons = field(init=False)
+    sign_in: SignInServices = field(init=False)
     given: dict[str, str] = field(default_factory=dict)  # keys by the id of the person
 
     def __post_init__(self) -> None:
-        self.keys, self.persons = Keys(self.store, self.trail), Persons(self.store, self.trail)
+        store, trail = self.store, self.trail
+        self.keys, self.persons = Keys(store, trail), Persons(store, trail, hashing=CHEAP)
+        self.sign_in = sign_in_services(store, trail, b"login names", hashing=CHEAP)
         if self.given:
             return
         self.given[FIRST.id], invitation = self.persons.begin(FIRST.id, "甲", "a test", AT)
@@ -47,6 +54,11 @@ class People:
         _, other = self.persons.approve(asked.id, SECOND, "a test", AT)
         self.given[person] = f"{half}{other}"
         return self.given[person]
+
+    def password(self, person: str, login: str = "", password: str = PASSWORD, now: datetime = AT) -> str:
+        """Give a person a password, as they do with their key."""
+        self.sign_in.credentials.set_password(person, password, login, self.who(person), now)
+        return password
 
     def who(self, person: str) -> Person:
         """The person, as their key says."""

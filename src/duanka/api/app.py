@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+from anyio import CapacityLimiter
 from fastapi import Depends, FastAPI
 
 from duanka import __version__
-from duanka.api.http.dependencies import Context, HealthReport, RequestLimits, present
+from duanka.api.http.dependencies import BASE, Context, HealthReport, RequestLimits, present
 from duanka.api.http.middleware import BodyLimit, RequestMiddleware
 from duanka.api.http.openapi import describe, methods, only_described
 from duanka.api.http.rate_limit import Buckets
 from duanka.api.http.uploads import Uploads
 from duanka.api.routes import bulk_actions as acts
-from duanka.api.routes import cards, disavowals, orders, records, reviews, rings, takes
+from duanka.api.routes import cards, disavowals, orders, records, reviews, rings, session, takes
 from duanka.api.routes import counter_checks as counters
 from duanka.api.routes import holder as holders
 from duanka.api.routes import static as page
@@ -33,7 +34,6 @@ from duanka.application.desk import DeskServices
 from duanka.application.online_verification import OnlineVerification
 from duanka.domain.identity import CheckReason
 
-BASE = "/card-restrictions/v1"
 _DESCRIPTION = """\
 Orders about phone cards (号码): verification of the holder online and in person (实人核验), restriction (停机) and
 release (复机), objection (异议), what the police ask for, and the figures of it all.
@@ -87,6 +87,8 @@ def create_api(
         holder=Buckets(limits.holder, limits.holder_burst),
         polling=Buckets(limits.polling, limits.polling_burst),
         pictures=Buckets(limits.pictures, limits.pictures_burst),
+        sign_in=Buckets(limits.sign_in, limits.sign_in_burst),
+        hashing=CapacityLimiter(limits.sign_in_at_once),
         uploads=Uploads(limits.frames, limits.uploads),
         online=online or (lambda: verification),
         health=health,
@@ -96,7 +98,7 @@ def create_api(
         *(orders, cards, records, rings, acts, takes, reviews, counters, disavowals, copies, figures),
         *(cases, clues, victims, accounts, casework_figures, headline, runs, listings, billing, statements),
     )
-    for router in (*staff, holders, unlinked, checks, sending):
+    for router in (*staff, session, holders, unlinked, checks, sending):
         api.include_router(router.router, prefix=BASE)
     figures.add_metrics(api)
     add_problems(api, methods)

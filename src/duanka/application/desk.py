@@ -11,6 +11,7 @@ from duanka.domain.ring_lookups import RingAnswer, RingTable
 from duanka.ledger.audit.trail import Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.people.keys import Keys
+from duanka.ledger.people.sign_in import SignInServices
 from duanka.orders.bulk_actions.service import BulkActionService
 from duanka.orders.bulk_actions.withdrawal import Withdrawals
 from duanka.orders.disavowals.service import Disavowals
@@ -42,6 +43,7 @@ class DeskServices:
     orders: OrderService
     bulk_actions: BulkActionService
     keys: Keys
+    sign_in: SignInServices
     links: Links
     reading: OrderQueries
     records: RecordQueries

@@ -55,6 +55,7 @@ from duanka.ledger.people.case_sources import CaseSources
 from duanka.ledger.people.kept_people import KeptPeople
 from duanka.ledger.people.keys import Keys
 from duanka.ledger.people.persons import Persons
+from duanka.ledger.people.sign_in import SignInServices, sign_in_services
 from duanka.ledger.unit_of_work.network_elements import NetworkElements
 from duanka.ledger.unit_of_work.unit_of_work import Terms, UnitOfWork
 from duanka.orders.bulk_actions.service import BulkActionService
@@ -161,8 +162,7 @@ def desk(
         upgrade=upgrade or upgrade_terms(settings, log_upgrade),
     )
     secret = secret_of(settings)
-    # keys that release 0.1.0 had derive from the form of the secret that the database was made with
-    root = forms_of(secret)[store.secret_form]
+    root = _root_key(secret, store)
     records = AttachedStore(settings.store, derived(root, "record store"), settings.threads)
     try:
         trail = Trail(derived(root, "audit"))
@@ -190,6 +190,7 @@ def desk(
             bulk_actions=acts,
             keys=Keys(store, trail, kept),
             persons=Persons(store, trail, kept),
+            sign_in=sign_in_of(settings, store, trail, root, kept),
             links=links,
             reading=OrderQueries(store, trail, records.archive, order_service.terms.stop_texts),
             records=RecordQueries(store, trail, records.lookups),
@@ -219,6 +220,18 @@ def desk(
 def order_terms(policy: Policy, trail: Trail, records: AttachedStore) -> Terms:
     """What transactions of the order database need: rules as holders are told of them, and the register."""
     return Terms(policy.orders, trail, rules=rules_told(policy), registered=registered_places(records))
+
+
+def _root_key(secret: bytes, store: Store) -> bytes:
+    """The form of the secret that the database was made with; keys that release 0.1.0 had derive from it."""
+    return forms_of(secret)[store.secret_form]
+
+
+def sign_in_of(
+    settings: Settings, store: Store, trail: Trail, root: bytes, kept: KeptPeople
+) -> SignInServices:
+    """What signing in with a browser takes, under these settings."""
+    return sign_in_services(store, trail, derived(root, "login names"), kept, settings.session_terms)
 
 
 def upgrade_terms(

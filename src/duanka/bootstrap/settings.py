@@ -8,6 +8,7 @@ import inspect
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Literal
@@ -21,6 +22,7 @@ from duanka.domain.errors import DuankaError, MissingKey, UnreadableInput
 from duanka.domain.local_time import OperatorZone
 from duanka.domain.passed_cards import PURPOSE, PassFile
 from duanka.domain.sealing import derived
+from duanka.domain.sign_in import SessionTerms
 from duanka.domain.text import Language
 
 PASSES_FILE = "passes.jsonl"  # in the folder `orders`; the worker rewrites it after each passed verification
@@ -85,6 +87,12 @@ class Settings(BaseModel):
 
     message_centre: SecretStr | None = None
     """Message centre that sends the notices, as smpp://user:password@host:2775; None: notices wait."""
+
+    session_idle_minutes: int = Field(default=15, ge=1, le=480)
+    """Minutes without a request after which who signed in with a browser is signed off."""
+
+    session_hours: int = Field(default=12, ge=1, le=24)
+    """Hours after which who signed in with a browser signs in anew."""
 
     face: str | None = None
     """Who judges faces online: `embedded`, or the https:// address of a vendor; None: only the counter is open."""
@@ -152,6 +160,11 @@ class Settings(BaseModel):
         except (OSError, UnicodeDecodeError):
             return None
         return text.encode() or None
+
+    @property
+    def session_terms(self) -> SessionTerms:
+        """How long sessions of people last."""
+        return SessionTerms(timedelta(minutes=self.session_idle_minutes), timedelta(hours=self.session_hours))
 
     @property
     def decision_key(self) -> bytes | None:

@@ -202,6 +202,10 @@ class Permission(StrEnum):
     PROPOSE_PERSON = "propose_person", STAFF, "提出人员与密钥", "propose a person, a change or a key"
     APPROVE_PERSON = "approve_person", _SENIOR, "复核人员与密钥", "decide on what was proposed of people"
     DISABLE_PERSON = "disable_person", _SENIOR, "停用人员", "disable a person"
+    SET_PASSWORD = "set_password", _EVERYBODY, "设置口令", "set a password"
+    REMOVE_PASSWORD = "remove_password", _EVERYBODY, "撤销口令", "remove a password"
+    LIST_SESSIONS = "list_sessions", _EVERYBODY, "查看登录会话", "list sessions"
+    END_SESSIONS = "end_sessions", _EVERYBODY, "终止登录会话", "end sessions"
     REVOKE_KEY = "revoke_key", _EVERYBODY, "吊销密钥", "revoke a key"
     # sources of police cases
     LIST_CASE_SOURCES = (

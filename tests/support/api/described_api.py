@@ -16,12 +16,14 @@ from schemathesis import GenerationMode
 from schemathesis.schemas import BaseSchema
 
 from duanka.api import create_api
+from duanka.api.http.session_cookie import csrf_token
 from duanka.domain.order import SYSTEM, Kind
 from duanka.domain.order_policy import OrderPolicy
 from duanka.ledger.db.database import Store
 from support.api.desks import NOW, TestDesk, card, demand, desk_on, phone, served
 from support.api.recordings import digests, recording
 from support.orders.books import receive
+from support.people import PASSWORD
 
 _SETTINGS = settings(
     derandomize=True,
@@ -68,6 +70,23 @@ class Asked:
             acts = self.desk.reading.bulk_actions(SYSTEM).items
             case.path_parameters["actId"] = acts[number % len(acts)].id if acts else "A000"
 
+    def browser(self, case: Any) -> dict[str, Any]:
+        """The cookie and token of somebody who signed in for this question; every other password is right."""
+        if case.meta is not None and case.meta.generation.mode is not GenerationMode.POSITIVE:
+            return {}
+        self.desk.people.password(
+            "the.desk", now=self.desk.clock.now
+        )  # which the question before may have changed
+        self.desk.clock.now += timedelta(minutes=15)  # nobody is locked
+        session = self.desk.sign_in.passwords.begin("the.desk", PASSWORD, "", self.desk.clock.now)
+        if isinstance(case.body, dict) and next(self.cards) % 2:
+            given = {"login": "the.desk", "password": PASSWORD, "present": PASSWORD}
+            case.body = case.body | {name: given[name] for name in case.body if name in given}
+        if case.method == "POST" and not case.path.endswith("/password"):
+            return {}
+        headers = {"x-csrf-token": csrf_token(session.token)}
+        return {"headers": headers, "cookies": {"duanka_session": session.token}}
+
     def holder(self, case: Any) -> str:
         """A holder of their own for each question, as far as the session that it takes."""
         number = next(self.holders)
@@ -110,6 +129,7 @@ def _numbers(asked: Any, first: int) -> Any:
 def asked_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
     store = Store(f"sqlite:///{tmp_path_factory.mktemp('openapi')}/orders.sqlite")
     desk = desk_on(store)
+    desk.people.password("the.desk")
     receive(desk.orders, [demand(number) for number in range(12)], NOW)
     for number in range(0, 12, 2):
         desk.orders.object(card(number), "我没有", desk.keys.who(next(iter(desk.given.values()))), NOW)  # type: ignore[arg-type]
@@ -138,6 +158,9 @@ def asking(asked: Asked, **options: Any) -> Callable[[Any], None]:
     @settings(_SETTINGS, **options)
     def ask(case: Any) -> None:
         asked.real(case)
+        if "/session" in case.path and "/holder/" not in case.path:
+            case.call_and_validate(base_url=asked.address, **asked.browser(case))
+            return
         key = asked.holder(case) if "/holder/" in case.path else next(asked.keys)
         case.call_and_validate(base_url=asked.address, headers={"Authorization": f"Bearer {key}"})
 

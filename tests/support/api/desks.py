@@ -81,6 +81,9 @@ PLENTY = RequestLimits(
     pictures_burst=10**9,
     unlinked_begin=0.0,
     unlinked_submit=0.0,
+    sign_in=1e9,
+    sign_in_burst=10**9,
+    sign_in_least=0.0,
 )
 _WITHIN = HANG
 _CERTIFICATES = ssl.create_default_context()  # made once: each client would read them all for its own
@@ -195,6 +198,7 @@ def desk_on(
         orders=book,
         bulk_actions=acts,
         keys=people.keys,
+        sign_in=people.sign_in,
         people=people,
         links=links,
         reading=OrderQueries(store, trail, stop_texts=book.terms.stop_texts),

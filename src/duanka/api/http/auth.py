@@ -1,4 +1,4 @@
-"""Authentication by key (people), link or session (holders); limits guessing."""
+"""Authentication by key or cookie (people), link or session (holders); limits guessing."""
 
 from __future__ import annotations
 
@@ -13,14 +13,23 @@ from fastapi import Depends, Request, Response, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from duanka.api.http.client_addresses import client_key
-from duanka.api.http.dependencies import Context, Here
+from duanka.api.http.dependencies import BASE, Context, Here
 from duanka.api.http.openapi import KEY_SCHEME
+from duanka.api.http.session_cookie import (
+    SESSION_COOKIE,
+    check_csrf,
+    is_background,
+    needs_tls,
+    refuse_other_sites,
+    session_token,
+)
 from duanka.api.schemas.errors import Problem, too_many, unauthenticated
 from duanka.application.online_verification import OnlineVerification
 from duanka.application.unlinked_verification import UnlinkedVerification
 from duanka.domain.identity import CheckReason, CheckRefused, Session
 from duanka.domain.order import AlreadyUsed, Order, Person, UnknownOrder
 from duanka.domain.person import HOLDER
+from duanka.domain.sign_in import StaffSession
 from duanka.orders.verification.links import LinkState
 from duanka.orders.verification.unlinked_sessions import PREFIX as UNLINKED
 
@@ -44,26 +53,63 @@ SESSION_TOKEN = HTTPBearer(
 _Given = HTTPAuthorizationCredentials | None
 SessionService = OnlineVerification | UnlinkedVerification
 BROWSER = "duanka_browser"
-LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _SECRET = re.compile(r"[A-Za-z0-9_-]{43}")  # 32 random bytes
 _IN_THE_LINK = "what follows # in the link of the notice"
 
 
-def person(request: Request, here: Here, given: Annotated[_Given, Security(API_KEY)]) -> Person:
-    """Return the person with this key; 401 without one."""
+def person(
+    request: Request,
+    here: Here,
+    given: Annotated[_Given, Security(API_KEY)],
+    cookie: Annotated[str | None, Security(SESSION_COOKIE)],
+) -> Person:
+    """Return the person with this key, else of this session; 401 without one."""
     known: Person | None = getattr(request.state, "person", None)
     if known and _has_no_body(request):  # `KeyFirstRoute` has checked the key and stored its person
         return known
+    if given is None and cookie is not None:
+        session = _staff_session(request, here, counts=known is None)
+        if session.must_change:
+            raise Problem(403, "change the password that was generated first: `POST /session/password`")
+        return session.person
     # reading a body can take minutes: check again, as the key may have been revoked meanwhile
     found = here.desk.keys.who(given.credentials) if given else None
     if given is None or found is None:
         # limit failures only: all clients behind one proxy share an address
         if wait := here.failed.take(address_of(request)):
             raise too_many(wait)
-        raise unauthenticated("send `Authorization: Bearer dk_…` with a key that is in force")
+        raise unauthenticated(
+            "send `Authorization: Bearer dk_…` with a key that is in force, or sign in with `POST /session`"
+        )
     if known is None and (wait := here.by_key.take(hashlib.sha256(given.credentials.encode()).hexdigest())):
         raise too_many(wait)
     return found
+
+
+def signed_in(
+    request: Request, here: Here, cookie: Annotated[str | None, Security(SESSION_COOKIE)]
+) -> StaffSession:
+    """Return the session of who signed in, also of who must change their password; 401 without one."""
+    if cookie is None:
+        raise unauthenticated("nobody is signed in; `POST /session` signs in")
+    return _staff_session(request, here, counts=True)
+
+
+def _staff_session(request: Request, here: Context, *, counts: bool) -> StaffSession:
+    """Return the cookie's session. Problem: 401, 403 from another site or without CSRF token, 429."""
+    refuse_other_sites(request)
+    token = session_token(request)
+    check_csrf(request, token)
+    only_looks = request.method == "GET" and request.url.path == f"{BASE}/session"
+    active = not (only_looks or is_background(request))
+    session = here.desk.sign_in.sessions.who(token, here.now, active=active)
+    if session is None:
+        if wait := here.failed.take(address_of(request)):
+            raise too_many(wait)
+        raise unauthenticated("the session is over; sign in again with `POST /session`")
+    if counts and (wait := here.by_key.take(f"session {session.id}")):
+        raise too_many(wait)
+    return session
 
 
 def _has_no_body(request: Request) -> bool:
@@ -71,6 +117,7 @@ def _has_no_body(request: Request) -> bool:
 
 
 Caller = Annotated[Person, Depends(person)]  # authenticated; `Endpoints` checks permissions
+SignedIn = Annotated[StaffSession, Depends(signed_in)]
 
 
 @dataclass(frozen=True)
@@ -167,7 +214,7 @@ def remember_browser(request: Request, here: Context, answer: Response, secret: 
         max_age=int(policy.link_hours * 3600) + 86_400,
         httponly=True,
         samesite="strict",
-        secure=request.url.scheme == "https" or request.url.hostname not in LOOPBACK,  # TLS ends at the proxy
+        secure=needs_tls(request),
     )
 
 

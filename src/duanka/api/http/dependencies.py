@@ -8,12 +8,15 @@ from datetime import UTC, datetime
 from threading import Lock
 from typing import Annotated, Protocol
 
+from anyio import CapacityLimiter
 from fastapi import Depends, Request
 
 from duanka.api.http.rate_limit import Buckets
 from duanka.api.http.uploads import Uploads
 from duanka.application.desk import DeskServices
 from duanka.application.online_verification import OnlineVerification
+
+BASE = "/card-restrictions/v1"  # path of all endpoints
 
 
 class HealthReport(Protocol):
@@ -40,6 +43,8 @@ class RequestLimits:
     by one; `frames`: bytes of a body with all pictures, and of all single pictures of one challenge;
     `uploads`: bytes of all single pictures held in memory. `unlinked_begin`, `unlinked_submit`: seconds that an answer
     without a link takes at least, so that its time tells nothing: a look-up, and a photo that is fetched and looked at.
+    `sign_in`: tries to sign in from one address, whose answer takes `sign_in_least` seconds at least;
+    `sign_in_at_once`: passwords hashed at the same time (64 MiB each), `sign_in_waiting`: how many more may wait.
     """
 
     per_key: float = 600
@@ -57,6 +62,11 @@ class RequestLimits:
     uploads: int = 256 << 20
     unlinked_begin: float = 0.5
     unlinked_submit: float = 1.5
+    sign_in: float = 30
+    sign_in_burst: int = 60
+    sign_in_least: float = 0.8
+    sign_in_at_once: int = 2
+    sign_in_waiting: int = 40
 
 
 @dataclass(frozen=True)
@@ -71,6 +81,8 @@ class Context:
     holder: Buckets
     polling: Buckets
     pictures: Buckets
+    sign_in: Buckets
+    hashing: CapacityLimiter  # of the threads that hash passwords
     uploads: Uploads
     online: Callable[[], OnlineVerification | None] = lambda: None
     health: Callable[[], HealthReport] | None = None  # None: only the database is checked

@@ -14,6 +14,7 @@ from pydantic.alias_generators import to_camel
 from duanka.api.http import auth
 from duanka.api.http.dependencies import context_of
 from duanka.api.http.openapi import errors
+from duanka.api.http.session_cookie import SESSION_COOKIE
 from duanka.domain.authority import Permission, authorize
 
 _Endpoint = TypeVar("_Endpoint", bound=Callable[..., Any])
@@ -64,17 +65,23 @@ class May:
 
 
 class KeyFirstRoute(APIRoute):
-    """Route that checks key or link before it reads the body."""
+    """Route that checks key, cookie or link before it reads the body."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Wrap FastAPI's handler, which reads the body first, with the authentication."""
         handler, looks = super().get_route_handler(), set(_calls(self.dependant))
 
         async def handle(request: Request) -> Response:
-            for look, scheme in ((auth.person, auth.API_KEY), (auth.holder, auth.LINK_TOKEN)):
-                if look in looks:
-                    found = await run_in_threadpool(look, request, context_of(request), await scheme(request))
-                    setattr(request.state, look.__name__, found)
+            here = context_of(request)
+            if auth.person in looks:
+                key, cookie = await auth.API_KEY(request), await SESSION_COOKIE(request)
+                request.state.person = await run_in_threadpool(auth.person, request, here, key, cookie)
+            if auth.holder in looks:
+                link = await auth.LINK_TOKEN(request)
+                request.state.holder = await run_in_threadpool(auth.holder, request, here, link)
+            if auth.signed_in in looks:
+                cookie = await SESSION_COOKIE(request)
+                await run_in_threadpool(auth.signed_in, request, here, cookie)
             return await handler(request)
 
         return handle

@@ -15,7 +15,11 @@ from duanka.api.schemas.errors import CODES, MEANINGS, ErrorInfo, Problem
 from duanka.api.schemas.holder_requests import Frames, Recording
 from duanka.domain.order_policy import OrderPolicy
 
-KEY_SCHEME = "apiKey"  # the scheme of staff; holders have a link or a session
+KEY_SCHEME, COOKIE_SCHEME = (
+    "apiKey",
+    "sessionCookie",
+)  # of staff; holders have a link or a session of their own
+CSRF_HEADER, BACKGROUND_HEADER = "x-csrf-token", "x-background"
 _COMMON_STATUSES = (400, 429, 500, 503)
 _CORRELATOR = {
     "name": "x-correlator",
@@ -23,6 +27,20 @@ _CORRELATOR = {
     "required": False,
     "description": "Identifies the request in both systems' logs; returned as sent, or else generated.",
     "schema": {"type": "string", "pattern": CORRELATOR, "example": "b4333c46-49c0-4f62-80d7-f0ef930f1c46"},
+}
+_CSRF = {
+    "name": CSRF_HEADER,
+    "in": "header",
+    "required": False,
+    "description": "With the session's cookie: the token that `getSession` gives. Not with a key.",
+    "schema": {"type": "string"},
+}
+_BACKGROUND = {
+    "name": BACKGROUND_HEADER,
+    "in": "header",
+    "required": False,
+    "description": "`true`: a page asks by itself, and does not keep anybody signed in.",
+    "schema": {"type": "string", "enum": ["true", "false"]},
 }
 _HEADERS: Mapping[str, Mapping[str, Any]] = {
     "x-correlator": {
@@ -91,8 +109,8 @@ def describe(api: FastAPI, policy: OrderPolicy) -> None:
 
 def _whole(described: dict[str, Any], hardships: tuple[str, ...]) -> dict[str, Any]:
     for path, operations in described["paths"].items():
-        for operation in operations.values():
-            _complete(operation, about_one="{" in path)
+        for method, operation in operations.items():
+            _complete(operation, reads=method in ("get", "head"), about_one="{" in path)
     schemas = described["components"]["schemas"]
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
@@ -110,13 +128,17 @@ def _read_by_hand() -> dict[str, Any]:
     return found
 
 
-def _complete(operation: dict[str, Any], *, about_one: bool) -> None:
-    operation.setdefault("parameters", []).append(_CORRELATOR)
+def _complete(operation: dict[str, Any], *, reads: bool, about_one: bool) -> None:
+    parameters = operation.setdefault("parameters", [])
+    parameters.append(_CORRELATOR)
     answers = operation["responses"]
     if "HTTPValidationError" in str(answers.get("422")):
         del answers["422"]  # the framework's status; ours is 400
     schemes = {name for one in operation.get("security", ()) for name in one}
-    follow = {401: bool(schemes), 403: KEY_SCHEME in schemes, 404: about_one, 413: "requestBody" in operation}
+    if COOKIE_SCHEME in schemes:
+        parameters.append(_BACKGROUND if reads else _CSRF)
+    staff = bool(schemes & {KEY_SCHEME, COOKIE_SCHEME})
+    follow = {401: bool(schemes), 403: staff, 404: about_one, 413: "requestBody" in operation}
     for status in (*_COMMON_STATUSES, *(status for status, follows in follow.items() if follows)):
         answers.setdefault(str(status), _error(status))
     for status, told in answers.items():

@@ -7,15 +7,20 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from fastapi.concurrency import run_in_threadpool
+from anyio import CapacityLimiter, to_thread
 
 Result = TypeVar("Result")
 
 
-async def as_long(work: Callable[[], Result], seconds: float) -> Result:
-    """Run `work` in the thread pool; answer, or fail, after `seconds` and not sooner. No thread waits meanwhile."""
+async def as_long(
+    work: Callable[[], Result], seconds: float, threads: CapacityLimiter | None = None
+) -> Result:
+    """Run `work` in the thread pool; answer, or fail, after `seconds` and not sooner. No thread waits meanwhile.
+
+    `threads`: those that may do such work; None: any of the pool.
+    """
     began = time.monotonic()
     try:
-        return await run_in_threadpool(work)
+        return await to_thread.run_sync(work, limiter=threads)
     finally:
         await asyncio.sleep(max(0.0, seconds - (time.monotonic() - began)))

@@ -32,6 +32,7 @@ from duanka.domain.order import (
 )
 from duanka.domain.phone_masking import masked_text
 from duanka.domain.ring_lookups import NotLinked, TooManyRings
+from duanka.domain.sign_in import SignInRefused, WrongPassword
 from duanka.domain.victims import UnknownVictim
 from duanka.orders.views import WordsShown
 
@@ -197,6 +198,8 @@ _STATUS: tuple[tuple[type[DuankaError], int], ...] = (
     (TooManyTries, 429),
     (ProtectedCard, 422),
     (AlreadyUsed, 401),
+    (SignInRefused, 401),
+    (WrongPassword, 403),
     (NotLinked, 404),
     (TooManyRings, 503),
 )

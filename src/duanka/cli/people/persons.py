@@ -10,7 +10,7 @@ import typer
 from duanka.bootstrap.policies import policy_named
 from duanka.cli.output.list_options import ListOptions, lists
 from duanka.cli.output.lists import line, print_list, say
-from duanka.cli.people import case_sources
+from duanka.cli.people import case_sources, sign_in
 from duanka.cli.people.acting import Why, at_desk, command
 from duanka.cli.shell.completion import choices
 from duanka.cli.shell.lazy import lazily, new_group
@@ -140,18 +140,12 @@ def change(
 
 @command(persons, Permission.APPROVE_PERSON)
 def approve(request: RequestId, why: Why) -> None:
-    """Approve, as another supervisor, a person, a change or a key that somebody proposed."""
+    """Approve, as another supervisor, a person, a change, a key or a password that somebody proposed."""
     with at_desk() as (here, by):
         asked, half = here.persons.approve(request, by, why, here.now())
     OUT.print(tables.request_page(asked))
     if half:
-        whose = asked.person.id
-        say(f"{whose} 的密钥后半段，只显示这一次：", f"Second half of the key of {whose}, shown this once:")
-        line(half)
-        say(
-            f"只告诉 {whose} 本人；前后两段相连即为密钥。",
-            f"Tell it {whose} alone; the key is both halves, one behind the other.",
-        )
+        tables.show_second_half(asked, half)
 
 
 @command(persons, Permission.APPROVE_PERSON)
@@ -164,7 +158,7 @@ def reject(request: RequestId, why: Why) -> None:
 
 @command(persons, Permission.DISABLE_PERSON)
 def disable(person: PersonId, why: Why) -> None:
-    """Take every key of a person out of force, for good."""
+    """Take every key of a person and their password out of force, for good, and end their sessions."""
     with at_desk() as (here, by):
         here.persons.disable(person, by, why, here.now())
     say(f"{person} 已停用，其密钥全部失效。", f"{person} is disabled: none of their keys opens anything.")
@@ -202,6 +196,7 @@ def revoke(
 
 
 keys.add_typer(case_sources.of_keys)
+persons.add_typer(sign_in.of_persons)
 
 
 def _show_key(person: str, key: str) -> None:
@@ -227,12 +222,4 @@ def _propose(what: requests.PersonProposal, wanted: Person) -> None:
     with at_desk() as (here, by):
         asked, half = here.persons.propose(what, wanted, by, here.now())
     OUT.print(tables.request_page(asked))
-    whose, approve = asked.person.id, f"duanka persons approve {asked.id}"
-    if half:
-        say(f"{whose} 的密钥前半段，只显示这一次：", f"First half of the key of {whose}, shown this once:")
-        line(half)
-        say(
-            f"只告诉 {whose} 本人；复核人会看到后半段。",
-            f"Tell it {whose} alone. Who approves is shown the second half.",
-        )
-    say(f"下一步由另一名主管：{approve}", f"Next, by a supervisor who is somebody else: {approve}")
+    tables.show_first_half(asked, half)

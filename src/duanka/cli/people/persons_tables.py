@@ -6,8 +6,10 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from duanka.cli.output.list_columns import ListColumn, Listing
+from duanka.cli.output.lists import line, say
 from duanka.cli.shell.language import shown, term
 from duanka.domain.person import Person, Role, Scope
+from duanka.domain.sign_in import GENERATED_DAYS, SessionEnd, StaffSession
 from duanka.domain.text import BilingualText
 from duanka.ledger.people.keys import Key
 from duanka.ledger.people.persons import ListedPerson
@@ -52,6 +54,43 @@ def request_page(one: PersonRequest) -> RenderableType:
             stands=stands,
         )
     )
+
+
+def show_first_half(asked: PersonRequest, half: str | None) -> None:
+    """Print the first half of a proposed key or password, and who goes on."""
+    whose, approve = asked.person.id, f"duanka persons approve {asked.id}"
+    if half:
+        zh, en = _half_of(asked)
+        say(f"{whose} 的{zh}前半段，只显示这一次：", f"First half of the {en} of {whose}, shown this once:")
+        line(half)
+        say(
+            f"只告诉 {whose} 本人；复核人会看到后半段。",
+            f"Tell it {whose} alone. Who approves is shown the second half.",
+        )
+    say(f"下一步由另一名主管：{approve}", f"Next, by a supervisor who is somebody else: {approve}")
+
+
+def show_second_half(asked: PersonRequest, half: str) -> None:
+    """Print the second half of an approved key or password."""
+    whose, (zh, en) = asked.person.id, _half_of(asked)
+    say(f"{whose} 的{zh}后半段，只显示这一次：", f"Second half of the {en} of {whose}, shown this once:")
+    line(half)
+    if asked.what is PersonProposal.PASSWORD:
+        say(
+            f"只告诉 {whose} 本人；前后两段以“-”相连即为口令，登录名 {asked.account}，"
+            f"{GENERATED_DAYS} 天内首次登录时须修改。",
+            f"Tell it {whose} alone; the password is both halves with - between them, for the login name"
+            f" {asked.account}, and must be changed at the first sign-in, within {GENERATED_DAYS} days.",
+        )
+        return
+    say(
+        f"只告诉 {whose} 本人；前后两段相连即为密钥。",
+        f"Tell it {whose} alone; the key is both halves, one behind the other.",
+    )
+
+
+def _half_of(asked: PersonRequest) -> tuple[str, str]:
+    return ("口令", "password") if asked.what is PersonProposal.PASSWORD else ("密钥", "key")
 
 
 def waiting_title() -> str:
@@ -116,4 +155,18 @@ KEYS: Listing[Key] = Listing(
         ListColumn("revoked_at", ("吊销", "revoked"), lambda one: one.revoked_at, spare=1),
     ),
     ("person", "role"),
+)
+
+SESSIONS: Listing[tuple[StaffSession, SessionEnd | None]] = Listing(
+    BilingualText("登录会话", "sessions"),
+    (
+        ListColumn("id", ("会话", "session"), lambda one: one[0].id),
+        ListColumn("from", ("来自", "from"), lambda one: one[0].address, least=9),
+        ListColumn("begun_at", ("登录", "signed in"), lambda one: one[0].begun_at),
+        ListColumn("seen_at", ("最近使用", "last used"), lambda one: one[0].seen_at, spare=1),
+        ListColumn("ends_at", ("最迟结束", "ends at the latest"), lambda one: one[0].ends_at, spare=3),
+        ListColumn("over", ("结束", "over"), lambda one: one[1] and one[1].value, word=SessionEnd),
+        ListColumn("ended_at", None, lambda one: one[0].ended_at),
+    ),
+    ("over",),
 )

@@ -28,6 +28,7 @@ from duanka.ledger.db.tables import act_cards, act_places, acts, cards, orders
 from duanka.ledger.db.tables_identity import checks, counter_checks
 from duanka.ledger.db.tables_installation import elements
 from duanka.ledger.db.tables_people import keys, person_requests, persons
+from duanka.ledger.db.tables_sign_in import credentials, staff_sessions
 
 FOUND = "#found"  # suffix of a row's label: its digest before the transaction
 SAME = "="  # same digest as before
@@ -183,7 +184,15 @@ PLACES = AuditedRows(
     ),
     about="act_id",
 )
-NAMED = (PERSONS, KEYS, REQUESTS, ELEMENTS, ACTS, PLACES)
+CREDENTIALS = AuditedTable(
+    credentials,
+    ("password", "subject", "credential"),
+    begun_by=frozenset({"password.set", "password.approve", "subject.approve"}),
+)
+SESSIONS = AuditedTable(
+    staff_sessions, ("sign_in",), frozenset({"seen_at"}), begun_by=frozenset({"sign_in.begin"})
+)
+NAMED = (PERSONS, KEYS, REQUESTS, CREDENTIALS, SESSIONS, ELEMENTS, ACTS, PLACES)
 # Runs of the assessment and units listed for rectification, each with all rows that belong to it.
 RUNS = AuditedTable(
     assessment_runs,

@@ -21,6 +21,7 @@ import duanka.ledger.db.casework.victims  # and these
 import duanka.ledger.db.tables_holders  # and these
 import duanka.ledger.db.tables_identity  # and these
 import duanka.ledger.db.tables_people  # and these
+import duanka.ledger.db.tables_sign_in  # and these
 import duanka.ledger.db.tables_takes  # noqa: F401  # and these
 from duanka.domain.errors import DuankaError
 from duanka.domain.text import BilingualText

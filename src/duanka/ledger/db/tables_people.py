@@ -20,23 +20,24 @@ persons = Table(
     Column("disabled_at", UtcMicroseconds),
 )
 
-# Requests about people that a supervisor decides: a person, a change of one, or a key.
+# Requests about people that a supervisor decides: a person, a change of one, a key, or a password.
 person_requests = Table(
     "person_requests",
     metadata,
     Column("id", String(16), primary_key=True),
-    Column("what", String(8), nullable=False),  # person, change, key
+    Column("what", String(8), nullable=False),  # of PersonProposal
     Column("person", String(32), nullable=False),
     Column("display_name", Text, nullable=False),
     Column("role", String(16), nullable=False),
     Column("operators", Text, nullable=False),
     Column("cities", Text, nullable=False),
-    Column("half", String(64)),  # SHA-256 of the key half that the proposer was shown
+    Column("half", String(64)),  # SHA-256 of the half of a key or password that the proposer was shown
     Column("proposed_by", String(32), nullable=False),
     Column("proposed_at", UtcMicroseconds, nullable=False),
     Column("decided_by", String(32)),
     Column("decided_at", UtcMicroseconds),
     Column("outcome", String(16)),  # approved, rejected
+    Column("account", Text, nullable=False, server_default=""),  # login name of a password
     index_of_some("one_open_request", "person", unique=True, where="decided_at IS NULL"),
 )
 

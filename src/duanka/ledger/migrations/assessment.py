@@ -8,12 +8,13 @@ from sqlalchemy import BigInteger, Column, Integer, String, Text, UniqueConstrai
 from duanka.ledger.migrations.assessment_figures import figures
 from duanka.ledger.migrations.assessment_holders import objections, unlinked
 from duanka.ledger.migrations.assessment_listings import listings
+from duanka.ledger.migrations.assessment_sign_in import sign_in
 
 _Serial = BigInteger().with_variant(Integer, "sqlite")
 
 
 def assessment(op: Operations) -> None:
-    """Create the tables of figures, of what is owed to holders, of runs and of listings."""
+    """Create the tables of figures, of what is owed to holders, of runs, of listings and of signing in."""
     figures(op)
     _holders(op)
     objections(op)
@@ -21,6 +22,7 @@ def assessment(op: Operations) -> None:
     _stop_texts(op)
     _card_services(op)
     unlinked(op)
+    sign_in(op)
 
 
 def _holders(op: Operations) -> None:

@@ -21,13 +21,13 @@ from sqlalchemy import Connection, func, select, update
 from duanka.domain.person import Person
 from duanka.domain.private_files import write_private
 from duanka.ledger.audit.kept_end import ACCEPTED, END_FILE, TrailEnd, missing
-from duanka.ledger.audit.row_digests import KEYS, PERSONS, found
+from duanka.ledger.audit.row_digests import CREDENTIALS, KEYS, PERSONS, found
 from duanka.ledger.audit.trail import AuditEntry, Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.rows import person_of
 from duanka.ledger.db.tables import audit
 from duanka.ledger.db.tables_installation import installation
-from duanka.ledger.db.tables_people import keys, persons
+from duanka.ledger.db.tables_people import persons
 
 PEOPLE_FILE = "audit-people.json"
 FOLDERS_SECONDS = 2.0  # cache time of the folders, which every request needs
@@ -37,6 +37,7 @@ _ABOUT_PEOPLE = (
     *("person.first", "person.join", "person.approve", "person.disable", "person.kept", "change.approve"),
     *("key.approve", "key.revoke", "key.kept", "case_source.approve", "case_source.remove"),
     *("person.upgraded", "key.upgraded"),
+    *("password.set", "password.approve", "credential.revoke", "credential.kept"),
 )
 
 
@@ -62,7 +63,7 @@ class KeptPerson:
 
 @dataclass(frozen=True)
 class KnownPeople:
-    """People as of `end`. `revoked`: key ids; `removed`: ids of case sources."""
+    """People as of `end`. `revoked`: ids of keys and credentials; `removed`: ids of case sources."""
 
     end: TrailEnd
     people: Mapping[str, KeptPerson]
@@ -106,7 +107,7 @@ class KeptPeople:
     # --- authorization ---
 
     def with_kept_role(self, person: Person, key: str) -> Person | None:
-        """Return the person with the kept role and scope; None: revoked or disabled."""
+        """Return the person with the kept role and scope; None: key or credential revoked, or disabled."""
         for known in self._known():
             kept = known.people.get(person.id)
             if key in known.revoked or (kept and kept.disabled):
@@ -187,11 +188,13 @@ class KeptPeople:
             )
             facts = (row["role"], row["operators"], row["cities"], gone)
             people[row["id"]] = KeptPerson(*facts, *told.get(row["id"], (0, "")))
-        for row in connection.execute(select(keys).where(keys.c.revoked_at.is_not(None))).mappings():
-            if any(row["id"] in one.revoked for one in known) or self._trail.row_matches(
-                connection, KEYS, row["id"], (row["id"],)
-            ):
-                revoked.add(row["id"])
+        for table in (KEYS, CREDENTIALS):
+            of = table.table
+            for row in connection.execute(select(of).where(of.c.revoked_at.is_not(None))).mappings():
+                if any(row["id"] in one.revoked for one in known) or self._trail.row_matches(
+                    connection, table, row["id"], (row["id"], row["person"])
+                ):
+                    revoked.add(row["id"])
         removed = frozenset(self.removed_sources(connection))
         return KnownPeople(TrailEnd(*end) if end else TrailEnd(0, ""), people, frozenset(revoked), removed)
 
@@ -315,10 +318,16 @@ def _people_put_in_force(
 def _keys_put_in_force(
     connection: Connection, known: KnownPeople, by: Person, why: str, now: datetime
 ) -> Iterable[AuditEntry]:
-    in_force = select(keys).where(keys.c.revoked_at.is_(None)).order_by(keys.c.id)
-    for row in connection.execute(in_force).mappings().all():
-        if row["id"] in known.revoked:
-            found_as = found(connection, KEYS, row["id"])
-            connection.execute(update(keys).where(keys.c.id == row["id"]).values(revoked_at=now))
-            told = {"person": row["person"]}
-            yield AuditEntry(now, by, "key.kept", row["id"], why, before=told, found=found_as)
+    for table, what in ((KEYS, "key.kept"), (CREDENTIALS, "credential.kept")):
+        of = table.table
+        for row in (
+            connection.execute(select(of).where(of.c.revoked_at.is_(None)).order_by(of.c.id)).mappings().all()
+        ):
+            if row["id"] in known.revoked:
+                found_as = found(connection, table, row["id"])
+                connection.execute(update(of).where(of.c.id == row["id"]).values(revoked_at=now))
+                told: dict[str, object] = {"person": row["person"]} | (
+                    {} if table is KEYS else {"credential": row["id"]}
+                )
+                subject = row["id"] if table is KEYS else row["person"]
+                yield AuditEntry(now, by, what, subject, why, before=told, found=found_as)

@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, func, insert, select, update
 
 from duanka.domain.authority import Permission, authorize, gives, may
 from duanka.domain.bounds import reason_for
 from duanka.domain.order import NeedsSecondPerson, OrderError, PermissionDenied, Person, Role
 from duanka.domain.person import same_person
-from duanka.ledger.audit.row_digests import KEYS, PERSONS, found
+from duanka.ledger.audit.row_digests import KEYS, PERSONS, AuditedTable, found
 from duanka.ledger.audit.trail import AuditEntry, Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.rows import new_id, person_of
@@ -71,18 +71,9 @@ class Keys:
             row = connection.execute(select(keys).where(*in_force)).mappings().first()
             if row is None or not hmac.compare_digest(row["hash"], wanted):
                 return None
-            owner = (persons.c.id == row["person"], persons.c.disabled_at.is_(None))
-            person = connection.execute(select(persons).where(*owner)).mappings().first()
-            if person is None:
-                return None
-            for table, one in ((KEYS, row), (PERSONS, person)):
-                about, digest = (person["id"], row["id"]), table.digest(one)
-                if not self._trail.row_matches(connection, table, one["id"], about, digest):
-                    _log.warning(
-                        "%s is not as the audit trail left it: %s opens nothing", one["id"], row["id"]
-                    )
-                    return None
-        acts = person_of(person)
+            acts = owner_of(connection, self._trail, KEYS, row)
+        if acts is None:
+            return None
         return self._kept_people.with_kept_role(acts, row["id"]) if self._kept_people else acts
 
     def revoke(self, number: str, by: Person, why: str, now: datetime) -> None:
@@ -128,6 +119,20 @@ class Keys:
         with self._store.reading() as connection:
             rows = connection.execute(query.order_by(keys.c.created_at, keys.c.id)).mappings().all()
         return [Key(row["key_id"], person_of(row), *(row[f"key_{name}"] for name in names)) for row in rows]
+
+
+def owner_of(connection: Connection, trail: Trail, table: AuditedTable, row: RowMapping) -> Person | None:
+    """The enabled person whose key, credential or session a row is; None: not enabled, or changed past the trail."""
+    owner = (persons.c.id == row["person"], persons.c.disabled_at.is_(None))
+    person = connection.execute(select(persons).where(*owner)).mappings().first()
+    if person is None:
+        return None
+    for audited, one in ((table, row), (PERSONS, person)):
+        about = (person["id"], row["id"])
+        if not trail.row_matches(connection, audited, one["id"], about, audited.digest(one)):
+            _log.warning("%s is not as the audit trail left it: %s opens nothing", one["id"], row["id"])
+            return None
+    return person_of(person)
 
 
 def _hash_of(key: str) -> str | None:

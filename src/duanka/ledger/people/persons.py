@@ -1,6 +1,7 @@
 """Persons: the first two at set-up, others proposed and approved by two people.
 
-A person, a change of role or scope, and a key take two people each. Disabling and revoking take one supervisor.
+A person, a change of role or scope, a key, and a password for somebody else take two people each. Disabling and
+revoking take one supervisor.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ from duanka.domain.authority import Permission, authorize, gives
 from duanka.domain.bounds import reason_for
 from duanka.domain.order import SYSTEM, NeedsSecondPerson, OrderError, Person, Role, UnknownOrder
 from duanka.domain.person import WITH_KEYS, display_name, person_id, same_person
+from duanka.domain.sign_in import SessionEnd, new_password_half
 from duanka.ledger.audit.row_digests import PERSONS, REQUESTS, found
 from duanka.ledger.audit.trail import AuditEntry, Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.rows import new_id, person_of
 from duanka.ledger.db.tables_people import invitations, person_requests, persons
+from duanka.ledger.people.credentials import login_for, put_generated_password
 from duanka.ledger.people.kept_people import KeptPeople
 from duanka.ledger.people.keys import (
     PREFIX,
@@ -34,6 +37,7 @@ from duanka.ledger.people.keys import (
     require_still_permitted,
     supervisors_with_keys,
 )
+from duanka.ledger.people.passwords import PasswordHashing
 from duanka.ledger.people.requests import (
     PersonProposal,
     PersonRequest,
@@ -44,6 +48,7 @@ from duanka.ledger.people.requests import (
     request_row,
     waiting_request,
 )
+from duanka.ledger.people.staff_sessions import end_sessions
 
 INVITATION_PREFIX = "di_"
 INVITATION_DAYS = 3
@@ -64,8 +69,15 @@ class Persons:
     `kept`: state of people outside of the database; None: none.
     """
 
-    def __init__(self, store: Store, trail: Trail, kept: KeptPeople | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        trail: Trail,
+        kept: KeptPeople | None = None,
+        hashing: PasswordHashing | None = None,
+    ) -> None:
         self._store, self._trail, self._kept_people = store, trail, kept
+        self._hashing = hashing or PasswordHashing()
 
     # --- set-up ---
 
@@ -125,18 +137,20 @@ class Persons:
     # --- requests: four eyes ---
 
     def propose(
-        self, what: PersonProposal, person: Person, by: Person, now: datetime
+        self, what: PersonProposal, person: Person, by: Person, now: datetime, login: str = ""
     ) -> tuple[PersonRequest, str | None]:
-        """Propose a person, a change, or a key; return also the first half of a new key.
+        """Propose a person, a change, a key or a password; return also the first half of a new key or password.
 
-        `person`: the proposed state; for a key only the id matters. OrderError, BadPerson: what is wrong with it.
+        `person`: the proposed state; for a key or a password only the id matters. `login`: name for a password; "": the
+        present one, or the id. OrderError, BadPerson: what is wrong with it.
         """
         authorize(by, Permission.PROPOSE_PERSON)
         with changing_people(self._store) as connection:
             wanted = self._checked(connection, what, person, by)
             nothing_waits(connection, wanted.id, now)
             not_too_many(connection, by)
-            half = None if what is PersonProposal.CHANGE else new_half()
+            half, shown = _first_half(what)
+            account = login_for(connection, wanted.id, login) if what is PersonProposal.PASSWORD else ""
             number = new_id("P")
             row = {
                 "id": number,
@@ -144,16 +158,18 @@ class Persons:
                 "person": wanted.id,
                 **_columns(wanted),
                 "half": half and half_hash(half),
+                "account": account,
                 "proposed_by": by.id,
                 "proposed_at": now,
             }
             connection.execute(insert(person_requests).values(row))
             told = {"request": number, "what": what.value, **_facts(wanted)}
+            told |= {"login": account} if account else {}
             self._trail.append(connection, [AuditEntry(now, by, "person.propose", wanted.id, after=told)])
-            return request_of(request_row(connection, number)), half and f"{PREFIX}{half}"
+            return request_of(request_row(connection, number)), shown
 
     def approve(self, number: str, by: Person, why: str, now: datetime) -> tuple[PersonRequest, str | None]:
-        """Approve a request of somebody else; return also the second half of a new key.
+        """Approve a request of somebody else; return also the second half of a new key or password.
 
         NeedsSecondPerson: `by` proposed it, or it is about them. NoSuchTransition: decided or expired.
         """
@@ -181,7 +197,12 @@ class Persons:
                 )
                 _two_supervisors_stay(connection, before)
             second, told = None, {"request": number, **_facts(wanted)}
-            if row["half"]:
+            if request.what is PersonProposal.PASSWORD:
+                second, more, replaced = put_generated_password(connection, self._hashing, row, by, now)
+                end_sessions(connection, self._trail, wanted.id, SessionEnd.PASSWORD, by, now)
+                told |= more
+                found_as |= replaced
+            elif row["half"]:
                 second = new_half()
                 hashed = key_hash(row["half"], half_hash(second))
                 told["key"] = put_key(connection, wanted.id, hashed, request.proposed_by, by.id, now)
@@ -205,7 +226,7 @@ class Persons:
         return decided
 
     def disable(self, person: str, by: Person, why: str, now: datetime) -> None:
-        """Disable a person and all their keys for good; idempotent."""
+        """Disable a person, all their keys and their password for good, and end their sessions; idempotent."""
         authorize(by, Permission.DISABLE_PERSON)
         why = reason_for(why)
         with changing_people(self._store) as connection:
@@ -219,6 +240,7 @@ class Persons:
             was = _facts(person_of(row))
             entry = AuditEntry(now, by, "person.disable", person, why, was, found=found_as)
             self._trail.append(connection, [entry])
+            end_sessions(connection, self._trail, person, SessionEnd.DISABLED, by, now)
         self._keep_outside(now)
 
     # --- reading ---
@@ -288,11 +310,20 @@ def _checked(connection: Connection, what: PersonProposal, person: Person) -> Pe
             raise OrderError(f"{person.id} is somebody already: ids are never given twice; choose another")
     elif row is None or row["disabled_at"]:
         raise OrderError(f"nobody in force has the id {person.id[:32]!r}; `duanka persons list` names them")
-    if what is PersonProposal.KEY and row:
+    if what in (PersonProposal.KEY, PersonProposal.PASSWORD) and row:
         return person_of(row)
     if person.role not in WITH_KEYS:
         raise OrderError(f"nobody is {person.role}; roles of people: {', '.join(WITH_KEYS)}")
     return Person(person.id, person.role, display_name(person.display_name), person.scope)
+
+
+def _first_half(what: PersonProposal) -> tuple[str | None, str | None]:
+    """Draw the first half of a key or password; also as it is shown. None for a change."""
+    if what is PersonProposal.CHANGE:
+        return None, None
+    if what is PersonProposal.PASSWORD:
+        return (half := new_password_half()), half
+    return (half := new_half()), f"{PREFIX}{half}"
 
 
 def _two_supervisors_stay(connection: Connection, before: RowMapping | None) -> None:

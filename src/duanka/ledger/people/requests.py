@@ -22,6 +22,7 @@ class PersonProposal(WordedEnum):
     PERSON = "person", "新增人员"
     CHANGE = "change", "变更人员"
     KEY = "key", "新增密钥"
+    PASSWORD = "password", "生成口令"  # a kind
 
 
 class RequestOutcome(WordedEnum):
@@ -34,7 +35,7 @@ class RequestOutcome(WordedEnum):
 
 @dataclass(frozen=True)
 class PersonRequest:
-    """A request. `person`: the proposed state; `outcome`: None while pending."""
+    """A request. `person`: the proposed state; `outcome`: None while pending; `account`: login name of a password."""
 
     id: str
     what: PersonProposal
@@ -44,6 +45,7 @@ class PersonRequest:
     decided_by: str | None
     decided_at: datetime | None
     outcome: str | None
+    account: str = ""
 
 
 def nothing_waits(connection: Connection, person: str, now: datetime) -> None:
@@ -94,5 +96,5 @@ def request_row(connection: Connection, number: str) -> RowMapping:
 def request_of(row: RowMapping) -> PersonRequest:
     """Parse a request from a row."""
     person = person_of({**row, "id": row["person"]})
-    names = ("proposed_by", "proposed_at", "decided_by", "decided_at", "outcome")
+    names = ("proposed_by", "proposed_at", "decided_by", "decided_at", "outcome", "account")
     return PersonRequest(row["id"], PersonProposal(row["what"]), person, *(row[name] for name in names))
