@@ -8,7 +8,10 @@ import json
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from duanka.cli import main as cli
+from support.desk import ENGLISH
 from support.typed_desk import TypedDesk, card, demand
 
 REASON = ("--reason", "窝点", "--reason-en", "a farm")
@@ -40,7 +43,14 @@ def test_one_text_at_the_desk_in_a_copy_and_in_the_statement(desk: TypedDesk, tm
     assert "如何反驳停机" in at_counter
     desk.done("wang", "orders", "copy", order, *WHY, "--out", str(copy))
     seen = ("--document", "id_card", "--counter", "长安街营业厅")
-    desk.done("wang", "cards", "statement", card(0), *seen, *WHY, "--out", str(paper))
+    made = desk.done("wang", "cards", "statement", card(0), *seen, *WHY, "--out", str(paper))
+    missing = "The statement will not say of which days records are held"
+    assert made.text.count(missing) == 1, "there is no store"
+    words = ["cards", "statement", card(0), *seen, "--out", str(tmp_path / "none.pdf")]
+    who = {"DUANKA_ORDERS": str(desk.folder), "DUANKA_API_KEY": desk.keys["wang"], **ENGLISH}
+    unasked = CliRunner().invoke(cli.cli, words, env=who)
+    assert "give --why" in str(unasked.exception)
+    assert missing in unasked.output, "before anything is asked"
     for file in (copy, paper):
         assert file.read_bytes().startswith(b"%PDF-")
         assert file.stat().st_mode & 0o077 == 0, "its owner's alone"

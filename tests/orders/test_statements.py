@@ -16,10 +16,12 @@ from duanka.domain.order import SYSTEM, Event, OrderError, PermissionDenied
 from duanka.domain.person import Person, Role, Scope
 from duanka.domain.record_lookups import BasisKind
 from duanka.domain.store_policy import StorePolicy
+from duanka.domain.text import BilingualText
 from duanka.ledger.audit.trail import AuditEntry
 from duanka.ledger.db.casework.accounts import account_requests
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.tables import audit, refusals
+from duanka.orders.bulk_actions.service import BulkActionService
 from duanka.orders.papers import documents
 from duanka.orders.papers.statements import reading
 from duanka.orders.papers.statements import service as statements
@@ -29,7 +31,7 @@ from duanka.orders.papers.statements.service import CardStatements, IdentitySeen
 from duanka.orders.queries.service import OrderQueries, ViewerContext
 from duanka.orders.service import OrderService
 from support.invented_lookups import InventedLookups
-from support.orders.books import DESK, HOUR, NOW, POLICE, SECOND, card, demand, receive
+from support.orders.books import DESK, HOUR, NOW, POLICE, SECOND, card, decided_by_second, demand, receive
 from support.orders.stops import book_with_rules, stopped
 
 SEEN = IdentitySeen(Document.ID_CARD, "长安街营业厅")
@@ -102,8 +104,12 @@ def test_it_has_everything_of_the_card_and_nobody_else(store: Store, monkeypatch
     ]  # fmt: skip
     stop = next(one for one in orders if one["title"].startswith(number))
     assert [row[1:] for row in stop["steps"]] == [
-        ["停机：建单", "正常", "系统"], ["停机：单停", "单停", "系统"], ["停机：复通", "已复通", "系统"],
+        ["停机：建单", "正常", "自动：期限已到"], ["停机：单停", "单停", "自动：期限已到"],
+        ["停机：复通", "已复通", "自动：随另一步骤执行"],
     ]  # fmt: skip
+    took = [row[3] for row in orders[0]["steps"]]
+    assert took[:3] == ["自动：按策略的规则", "自动：按短信中心的回执", "自动：期限已到"]
+    assert "系统" not in [row[3] for one in orders for row in one["steps"]]
     (text,) = section(told, "停机告知书")["texts"]
     assert f"工单：{number}，第 1 步" in text["text"]
     assert len(text["sha256"]) == 64
@@ -195,6 +201,18 @@ def test_it_is_told_in_english_too(store: Store, monkeypatch: pytest.MonkeyPatch
     assert ["Reason", "the verification was not answered in time: 80 strangers called in a day"] in stop[
         "facts"
     ]
+
+
+def test_what_staff_decided_is_not_told_as_done_by_the_clock(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = book_with_rules(store)
+    acts = BulkActionService(book)
+    acts.propose(Event.SUSPEND, [card(0)], BilingualText("举报", "reported"), DESK, NOW)
+    decided_by_second(book)
+    told = content(book, monkeypatch, "en")
+    (stop,) = section(told, "Orders, and how they went")["orders"]
+    assert [row[3] for row in stop["steps"]] == ["the program, as staff had decided"] * 2
 
 
 def test_what_no_element_could_tell_is_not_told_as_nothing(

@@ -10,7 +10,9 @@ import typer
 from duanka.cli.output.lists import say
 from duanka.cli.people.acting import Why, at_desk, card_meant, command
 from duanka.cli.shell.completion import choices, orders_like
+from duanka.cli.shell.language import shown, text_shown
 from duanka.cli.shell.lazy import lazily
+from duanka.cli.shell.process import ERR
 from duanka.domain.authority import Permission
 from duanka.domain.counter_check import Document
 from duanka.domain.private_files import write_private
@@ -18,6 +20,7 @@ from duanka.domain.text import BilingualText
 
 if TYPE_CHECKING:
     from duanka.bootstrap import settings
+    from duanka.bootstrap.orders import OrderDesk
     from duanka.bootstrap.outputs import files
     from duanka.orders.papers.statements import service
 else:
@@ -26,6 +29,11 @@ else:
     service = lazily("duanka.orders.papers.statements.service")
 
 _DOCUMENTS = choices(BilingualText("证件", "document"), Document)
+
+_NO_RECORDS = BilingualText(
+    "说明中不会有现存哪些日期的通话记录，只有保存期限：{why}",
+    "The statement will not say of which days records are held, only how long they are kept: {why}",
+)
 
 commands = typer.Typer()
 
@@ -48,7 +56,7 @@ def statement(
     language: Annotated[Literal["zh", "en"], typer.Option(help="Language of the statement.")] = "zh",
 ) -> None:
     """Write a holder the statement of all that is held and was done about their card, after their document was seen."""
-    with at_desk() as (here, person):
+    with at_desk(first=_say_what_is_missing) as (here, person):
         files.may_export(out, "--out", settings.load_settings())
         number = card_meant(here, card)
         seen = service.IdentitySeen(Document(document), counter)
@@ -58,3 +66,16 @@ def statement(
         f"{out}：{len(made):,} 字节，号码为完整号码，只交给机主本人。",
         f"{out}: {len(made):,} bytes, with the number in full: for its holder alone.",
     )
+
+
+def _say_what_is_missing(here: OrderDesk) -> None:
+    """Say, before anything is asked or set, what of the card cannot be in the statement."""
+    why = here.papers.statements.without_records()
+    if why:
+        ERR.print(
+            shown(_NO_RECORDS, why=text_shown(why)),
+            style="yellow",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )

@@ -53,6 +53,7 @@ class _Running:
 
     permission: Permission
     missing: Mapping[str, str]
+    again: bool = False  # with the answers
 
 
 _running: ContextVar[_Running | None] = ContextVar("running")
@@ -65,12 +66,15 @@ class _Answered(Exception):  # restarts the command with the answers; not an err
 
 @contextmanager
 def at_desk(
-    permission: Permission | None = None, *, check_network: bool = True
+    permission: Permission | None = None,
+    *,
+    check_network: bool = True,
+    first: Callable[[OrderDesk], None] | None = None,
 ) -> Iterator[tuple[OrderDesk, Person]]:
     """The opened order database and the acting person.
 
     `permission`: None means that of the running command; a command that needs none, as its owner's files need none,
-    names it. PermissionDenied: the person lacks it.
+    names it. `first`: says what somebody should know before they answer. PermissionDenied: the person lacks it.
     """
     running = _running.get(_Running(permission, {}) if permission else None)
     if running is None:
@@ -79,6 +83,8 @@ def at_desk(
     with app_orders.desk(chosen, policy_named(chosen.policy), check_network=check_network) as here:
         person = app_orders.acting_person(chosen, here.keys)
         authorize(person, permission or running.permission)
+        if first and not running.again:
+            first(here)
         if running.missing:
             raise _Answered(_ask(running.missing))
         yield here, person
@@ -157,7 +163,7 @@ def _asking_late(function: Callable[..., None], permission: Permission) -> Calla
         try:
             return function(**blank)
         except _Answered as answered:
-            _running.set(_Running(permission, {}))
+            _running.set(_Running(permission, {}, again=True))
             return function(**given | answered.answers)
         finally:
             _running.reset(token)

@@ -24,6 +24,7 @@ from duanka.domain.text import BilingualText, Language, WordedEnum
 from duanka.ledger.audit.trail_texts import row_words
 from duanka.orders.masking import MASKED
 from duanka.orders.papers.statements import words
+from duanka.orders.papers.statements.actors import who_did
 from duanka.orders.papers.statements.reading import CardRows
 
 MOST_ROWS = 400  # of a table: the latest
@@ -153,7 +154,7 @@ def _step(row: Any, order: Order, tell: Telling) -> list[str]:
         tell.at(row["at"]),
         tell.said(row_words(row["what"])),
         tell.word(type(order.state), state),
-        tell.word(Role, row["role"]),
+        tell.said(who_did(row, order)),
     ]
 
 

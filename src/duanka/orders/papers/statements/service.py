@@ -13,7 +13,7 @@ from duanka.domain.counter_check import MOST_LETTERS, Document, without_document
 from duanka.domain.errors import DuankaError
 from duanka.domain.order import Kind, OrderError, Person
 from duanka.domain.phone_masking import spelled_card
-from duanka.domain.record_lookups import RecordLookups, StoreStatus
+from duanka.domain.record_lookups import LookupRefused, RecordLookups, StoreStatus
 from duanka.domain.store_policy import StorePolicy
 from duanka.domain.text import BilingualText, Language, Many
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
@@ -135,9 +135,18 @@ class CardStatements:
             ("contents", tell.said(words.COUNTS, **{name: Many(count) for name, count in counts.items()})),
         ]
 
+    def without_records(self) -> str:
+        """Why a statement cannot say which records are held; "": it can."""
+        try:
+            self._records().status()
+        except DuankaError as error:
+            return str(error)
+        return ""
+
     def _status(self) -> StoreStatus | None:
         try:
             return self._records().status()
         except DuankaError as error:  # the orders are told all the same, and the statement says so
-            _log.warning("what the store of records holds is not told: %s", error)
+            level = logging.INFO if isinstance(error, LookupRefused) else logging.WARNING
+            _log.log(level, "what the store of records holds is not told: %s", error)
             return None

@@ -144,8 +144,9 @@ DAYS_LATER = BilingualText(
 DAYS_ONLY = BilingualText("记录之日起 {days} 天", "{days} days from the day of the record")
 FOR_GOOD = BilingualText("作为处置的证明保存，不能删改", "kept as proof of what was done, and never changed")
 NO_STORE = BilingualText(
-    "本系统没有接入通话记录库；期限按策略列出。",
-    "No store of records is attached here; the terms are those of the policy.",
+    "本系统没有接入可读的通话记录库，所以不能列出现有哪些日期的记录；期限按策略列出。",
+    "No store of records is attached here, or it cannot be read, so this cannot say of which days records are held; the"
+    " terms are those of the policy.",
 )
 REMARKS = (
     BilingualText(
