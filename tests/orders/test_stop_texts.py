@@ -289,6 +289,7 @@ def test_limits_are_told_with_what_they_count_and_sources_without_letters_of_the
         assert not numbers.search(one.limits.zh), (rule.id, one.limits.zh)
         assert not re.search("[0-9] share", one.limits.en)
         assert not re.search(r"\(S[0-9]", one.source.en)
+        assert not re.search("[a-z]{3}", one.source.zh), "in Chinese"
     assert told.rules["in_ring"].limits == BilingualText("关联把握达到 51%", "certainty from 51%")
 
 

@@ -53,10 +53,11 @@ class Window(WordedEnum):
 
 @dataclass(frozen=True)
 class RuleSource:
-    """Source of a rule or a limit."""
+    """Source of a rule or a limit. `zh`: of a rule, as holders read it in Chinese; "": as `text`."""
 
     text: str
     grade: Grade
+    zh: str = ""
 
 
 @dataclass(frozen=True)

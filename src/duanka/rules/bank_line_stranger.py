@@ -25,7 +25,9 @@ RULE = Rule(
     id="bank_line_stranger",
     title=BilingualText("同日多卡只通银行热线", "Cards of one day that only know the bank"),
     source=RuleSource(
-        "Hubei regulator 2020: two cards the same day, bank hotline traffic, no local calls", Grade.S2
+        "Hubei regulator 2020: two cards the same day, bank hotline traffic, no local calls",
+        Grade.S2,
+        zh="湖北监管部门2020年：同日两张卡、与银行客服往来、没有本地通话",
     ),
     asks_for=Action.VERIFY,
     why=BilingualText(

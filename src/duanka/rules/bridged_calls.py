@@ -67,6 +67,7 @@ RULE = Rule(
     source=RuleSource(
         "police and press reports on phones laid mouth to ear for call rooms abroad; the limits are ours",
         Grade.S2,
+        zh="警方和新闻报道：两部手机对放，为境外窝点转接电话；限值由本系统拟定",
     ),
     asks_for=Action.VERIFY,
     why=BilingualText(

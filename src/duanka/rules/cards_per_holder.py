@@ -26,7 +26,11 @@ def _cards(n: int, operators: tuple[str, ...] = ("A",), **columns: object) -> li
 RULE = Rule(
     id="cards_per_holder",
     title=BilingualText("一证多卡", "Many cards on one document"),
-    source=RuleSource("MIIT notice of 2016: five per operator; ten across operators (S3)", Grade.S2),
+    source=RuleSource(
+        "MIIT notice of 2016: five per operator; ten across operators (S3)",
+        Grade.S2,
+        zh="工信部2016年通知：每家运营商五张；全部运营商十张",
+    ),
     asks_for=Action.VERIFY,
     why=BilingualText(
         "开卡人受雇用本人证件批量开卡。", "Straw men open cards in bulk on their own document."

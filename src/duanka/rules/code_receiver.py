@@ -15,7 +15,9 @@ RULE = Rule(
     id="code_receiver",
     title=BilingualText("接码卡", "Code receiver"),
     source=RuleSource(
-        "Anti-fraud law, article 14 (code-receiving devices and platforms); the limits are ours", Grade.K
+        "Anti-fraud law, article 14 (code-receiving devices and platforms); the limits are ours",
+        Grade.K,
+        zh="《反电信网络诈骗法》第十四条（接码设备和平台）；限值由本系统拟定",
     ),
     asks_for=Action.VERIFY,
     why=BilingualText(

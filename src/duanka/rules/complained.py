@@ -29,7 +29,11 @@ def _naming(complaint: Row, *hosts: str) -> list[Row]:
 RULE = Rule(
     id="complained",
     title=BilingualText("投诉集中", "Complaints pile up"),
-    source=RuleSource("TRAI (India): five verified complaints in ten days", Grade.S2),
+    source=RuleSource(
+        "TRAI (India): five verified complaints in ten days",
+        Grade.S2,
+        zh="印度电信监管局（TRAI）：十天内五次经核实的投诉",
+    ),
     asks_for=Action.VERIFY,
     why=BilingualText(
         "被骗的人会举报；多人短期内举报同一号码。",

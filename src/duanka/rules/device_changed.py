@@ -17,7 +17,9 @@ RULE = Rule(
     id="device_changed",
     title=BilingualText("一年内更换终端", "Device changed within a year"),
     source=RuleSource(
-        "Hebei notice in force 2020-12-01, trigger 2: a change of device within a year", Grade.S1
+        "Hebei notice in force 2020-12-01, trigger 2: a change of device within a year",
+        Grade.S1,
+        zh="河北2020年12月1日起施行的通告，触发条件二：一年内更换终端",
     ),
     asks_for=Action.VERIFY,
     why=BilingualText(

@@ -26,7 +26,11 @@ _THREE_IN_A_DAY = _in_turn(3, "2021-05-16", "2021-05-16 15:00")
 RULE = Rule(
     id="device_hopping",
     title=BilingualText("频繁换机", "Hopping through devices"),
-    source=RuleSource("practice against number farming (养卡): frequent swaps; the limits are ours", Grade.K),
+    source=RuleSource(
+        "practice against number farming (养卡): frequent swaps; the limits are ours",
+        Grade.K,
+        zh="治理养卡的通行做法：频繁换机；限值由本系统拟定",
+    ),
     asks_for=Action.VERIFY,
     why=BilingualText(
         "团伙让卡在多台设备间轮换，以躲避“一机一卡多呼”的识别。",

@@ -9,7 +9,11 @@ from duanka.domain.text import BilingualText
 RULE = Rule(
     id="fan_out",
     title=BilingualText("广撒网外呼", "Fan-out of calls"),
-    source=RuleSource("operators' practice against harassment calls; the limits are ours", Grade.K),
+    source=RuleSource(
+        "operators' practice against harassment calls; the limits are ours",
+        Grade.K,
+        zh="运营商治理骚扰电话的通行做法；限值由本系统拟定",
+    ),
     asks_for=Action.VERIFY,
     why=BilingualText(
         "诈骗窝点照名单拨号，接听的少；普通人多打给会接的人。",

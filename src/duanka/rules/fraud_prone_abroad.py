@@ -13,7 +13,7 @@ _case = partial(case, lists=listing(_PLACES, "9801", "an invented place"))
 RULE = listed_place(
     id="fraud_prone_abroad",
     title=BilingualText("境外涉诈高发地", "Seen in a fraud-prone place abroad"),
-    source=RuleSource("MIIT notice 133 of 2021, article 4", Grade.S1),
+    source=RuleSource("MIIT notice 133 of 2021, article 4", Grade.S1, zh="工信部2021年第133号通告第四条"),
     why=BilingualText(
         "境外窝点用境内卡行骗，卡随人出境。",
         "Fraud rooms abroad work with domestic cards that travel with the mules.",

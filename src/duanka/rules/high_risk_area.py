@@ -15,7 +15,11 @@ _case = partial(case, lists=listing(_PLACES, "9902", "an invented area"))
 RULE = listed_place(
     id="high_risk_area",
     title=BilingualText("漫游至高风险地区", "Roaming into a high-risk area"),
-    source=RuleSource("Hebei notice in force 2020-12-01, trigger 3", Grade.S1),
+    source=RuleSource(
+        "Hebei notice in force 2020-12-01, trigger 3",
+        Grade.S1,
+        zh="河北2020年12月1日起施行的通告，触发条件三",
+    ),
     why=BilingualText(
         "涉诈人员和设备集中的地区，由国家机制认定并公布期限。",
         "Fraud rooms gather in places that the State's mechanism lists, for a time.",

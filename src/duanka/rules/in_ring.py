@@ -22,6 +22,7 @@ RULE = Rule(
         "the case of 15 devices and 13,000 cards (news page, S2): most of its cards lay unused in a drawer;"
         " the limit is ours",
         Grade.K,
+        zh="15台设备、13,000张卡的案例（新闻）：多数卡闲置在抽屉里；限值由本系统拟定",
     ),
     asks_for=Action.VERIFY_AT_COUNTER,
     why=BilingualText(

@@ -12,7 +12,11 @@ _IOT = opened("2020-01-01 09:00", kind="iot", bound_imei=_METER)
 RULE = Rule(
     id="iot_misuse",
     title=BilingualText("物联网卡异常使用", "IoT card misused"),
-    source=RuleSource("Anti-fraud law, article 12; MIIT notices of 2020 on IoT cards", Grade.S1),
+    source=RuleSource(
+        "Anti-fraud law, article 12; MIIT notices of 2020 on IoT cards",
+        Grade.S1,
+        zh="《反电信网络诈骗法》第十二条；工信部2020年关于物联网卡的通知",
+    ),
     asks_for=Action.VERIFY_AT_COUNTER,
     why=BilingualText(
         "物联网卡须限定功能、设备和场景；脱离设备使用即违规。",

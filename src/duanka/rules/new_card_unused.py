@@ -14,7 +14,9 @@ RULE = Rule(
     id="new_card_unused",
     title=BilingualText("新开卡未正常使用", "New card not in normal use"),
     source=RuleSource(
-        "Hebei notice in force 2020-12-01, trigger 1: not in normal use within 12 hours", Grade.S1
+        "Hebei notice in force 2020-12-01, trigger 1: not in normal use within 12 hours",
+        Grade.S1,
+        zh="河北2020年12月1日起施行的通告，触发条件一：开卡后12小时内未正常使用",
     ),
     asks_for=Action.VERIFY,
     why=BilingualText(

@@ -44,7 +44,9 @@ RULE = Rule(
     id="one_way_calls",
     title=BilingualText("单向外呼", "One-way calls"),
     source=RuleSource(
-        "contacts per call and outgoing share of 6,106 measured users; the limits are ours", Grade.K
+        "contacts per call and outgoing share of 6,106 measured users; the limits are ours",
+        Grade.K,
+        zh="6,106名实测用户的联系人与通话次数之比、呼出占比；限值由本系统拟定",
     ),
     asks_for=Action.VERIFY,
     why=BilingualText(

@@ -12,7 +12,9 @@ RULE = Rule(
     id="outgoing_only",
     title=BilingualText("只呼出不呼入", "Outgoing calls only"),
     source=RuleSource(
-        "GOIP features in police and press reports: outgoing only; the limits are ours", Grade.S2
+        "GOIP features in police and press reports: outgoing only; the limits are ours",
+        Grade.S2,
+        zh="警方和新闻报道中GOIP（猫池）的特征：只呼出；限值由本系统拟定",
     ),
     asks_for=Action.WATCH,
     why=BilingualText(

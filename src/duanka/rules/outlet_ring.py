@@ -23,6 +23,7 @@ RULE = Rule(
         "the case of 15 devices and 13,000 cards (news page, S2): a phone shop opened them in batches; the limits are"
         " ours",
         Grade.K,
+        zh="15台设备、13,000张卡的案例（新闻）：一家手机店批量开卡；限值由本系统拟定",
     ),
     asks_for=Action.VERIFY_AT_COUNTER,
     why=BilingualText(

@@ -13,7 +13,9 @@ RULE = Rule(
     id="over_frequency",
     title=BilingualText("超频呼出", "Calling over frequency"),
     source=RuleSource(
-        "Hebei notice in force 2020-12-01, trigger 4 (S1); 60 is the Hubei regulator's of 2016 (S2)", Grade.S2
+        "Hebei notice in force 2020-12-01, trigger 4 (S1); 60 is the Hubei regulator's of 2016 (S2)",
+        Grade.S2,
+        zh="河北2020年12月1日起施行的通告，触发条件四；60次为湖北监管部门2016年的规定",
     ),
     asks_for=Action.VERIFY,
     why=BilingualText(

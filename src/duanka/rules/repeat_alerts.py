@@ -11,7 +11,11 @@ _USED = calls(1, "2021-04-01 08:00") + calls(1, "2021-05-17 08:00")
 RULE = Rule(
     id="repeat_alerts",
     title=BilingualText("多次预警", "Repeated alerts"),
-    source=RuleSource("MIIT notice 133 of 2021, article 4 names it; three days in thirty are ours", Grade.K),
+    source=RuleSource(
+        "MIIT notice 133 of 2021, article 4 names it; three days in thirty are ours",
+        Grade.K,
+        zh="工信部2021年第133号通告第四条列明；三十天内三天由本系统拟定",
+    ),
     asks_for=Action.VERIFY,
     why=BilingualText(
         "偶然触发一次很常见，反复触发则少见。",

@@ -18,7 +18,11 @@ def _in_the_box(cards: int, events: int) -> list[Row]:
 RULE = Rule(
     id="shared_device",
     title=BilingualText("一机多卡", "Many cards in one device"),
-    source=RuleSource("press reports on number farming (养机): four or more numbers in one IMEI", Grade.S3),
+    source=RuleSource(
+        "press reports on number farming (养机): four or more numbers in one IMEI",
+        Grade.S3,
+        zh="关于养机的新闻报道：同一IMEI使用四张及以上的卡",
+    ),
     asks_for=Action.VERIFY,
     why=BilingualText(
         "猫池和养卡设备让许多卡轮流使用同一终端。",

@@ -12,7 +12,11 @@ _BEGIN = calls(1, "2021-04-01 08:00", card=_OTHER) + calls(1, "2021-05-17 08:00"
 RULE = Rule(
     id="silent_card",
     title=BilingualText("静默卡", "Silent card"),
-    source=RuleSource("the news page on 断卡行动 names silent cards; the limit of 30 days is ours", Grade.K),
+    source=RuleSource(
+        "the news page on 断卡行动 names silent cards; the limit of 30 days is ours",
+        Grade.K,
+        zh="断卡行动报道列明静默卡；30天的限值由本系统拟定",
+    ),
     asks_for=Action.VERIFY,
     why=BilingualText(
         "批量开出的卡在出手前一直静默。", "Cards opened in bulk stay silent until they are sold on."

@@ -53,6 +53,7 @@ RULE = Rule(
     source=RuleSource(
         "GOIP features in police and press reports; Anti-fraud law, article 14; the limits are ours",
         Grade.S2,
+        zh="警方和新闻报道中GOIP（猫池）的特征；《反电信网络诈骗法》第十四条；限值由本系统拟定",
     ),
     asks_for=Action.VERIFY_AT_COUNTER,
     why=BilingualText(

@@ -20,7 +20,9 @@ RULE = Rule(
     id="sleeping_card",
     title=BilingualText("睡眠卡", "Sleeping card"),
     source=RuleSource(
-        "MIIT notice 133 of 2021, article 4 names it; 90 days: Henan fraud centre (S2-S3)", Grade.S2
+        "MIIT notice 133 of 2021, article 4 names it; 90 days: Henan fraud centre (S2-S3)",
+        Grade.S2,
+        zh="工信部2021年第133号通告第四条列明；90天见河南反诈中心的做法",
     ),
     asks_for=Action.VERIFY,
     why=BilingualText(

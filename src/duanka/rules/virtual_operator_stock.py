@@ -23,6 +23,7 @@ RULE = Rule(
     source=RuleSource(
         "the news page on 断卡行动: stock of resale operators; the date (start of the action) is ours",
         Grade.S2,
+        zh="断卡行动报道：虚拟运营商存量卡；日期（行动开始日）由本系统拟定",
     ),
     asks_for=Action.VERIFY,
     why=BilingualText(

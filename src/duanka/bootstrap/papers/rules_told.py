@@ -83,7 +83,7 @@ def _told(rule: Rule, policy: Policy) -> RuleTold:
             f"{'；'.join(one.zh for one in read)}；不含通话和短信内容",
             f"{', '.join(one.en for one in read)}; no content of calls or messages",
         ),
-        BilingualText(f"{grade.zh}：{source}", f"{grade.en}: {source}"),
+        BilingualText(f"{grade.zh}：{rule.source.zh or source}", f"{grade.en}: {source}"),
         rule.rebuttal,
     )
 
