@@ -92,9 +92,12 @@ def test_where_hardly_another_unit_has_such_cards_nobody_is_listed_for_them() ->
     mix = mixes(events, cards)
     assert mix.basis[0].max() < 2
     assert listed(events, cards, mix) == []
-    assert listed(events, cards, replace(mix, basis=np.full_like(mix.basis, 1e9))) == [0], (
-        "basis keeps it off"
-    )
+    sure = replace(mix, basis=np.full_like(mix.basis, 1e9))
+    assert listed(events, cards, sure) == [0], "basis keeps it off"
+    wide, narrow = (judge(events.sum(axis=2), cards.sum(axis=2), POLICY, mix=one) for one in (mix, sure))
+    assert wide.limit[0] > 3 * narrow.limit[0]
+    assert (wide.unexpected[0] < narrow.unexpected[0]).all()
+    assert (wide.worse[0] < narrow.worse[0]).all()
 
 
 def test_equal_mixes_change_nothing_also_beside_a_bad_unit() -> None:

@@ -48,6 +48,15 @@ def test_worlds_of_31_units_list_the_bad_one_and_hardly_an_honest_one(listing: M
     assert got.honest_a_year <= 0.02  # of 10 runs: one in a hundred, and chance
 
 
+def test_in_worlds_whose_mix_is_known_a_unit_that_was_always_bad_is_listed(listing: ModuleType) -> None:
+    got = listing.play(
+        range(3), listing.Bad(1e6, 2, always=True), listing.Mix.FRESH, known=listing.Known.MOST
+    )
+    assert (got.after_two, got.honest) == (3, 0)
+    blind = listing.play(range(3), listing.Bad(1e6, 1.5, always=True), listing.Mix.FRESH)
+    assert blind.after_two < 3, "as it is where nothing is known of the mix"
+
+
 def test_of_outlets_the_gangs_stall_is_listed_and_neither_the_large_nor_the_small_one(
     listing: ModuleType,
 ) -> None:

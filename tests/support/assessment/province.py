@@ -107,8 +107,9 @@ class Quarter:
         outlet, at = self.random.choice(OUTLETS), self._at()
         if number % 11:  # others are not in the register
             opened = datetime(2025, 9, 1) + timedelta(days=self.random.randrange(100))
+            known = opened if number % 17 != 5 else None
             self.register.cards[card(number)] = RegisteredCard(
-                card(number), "h", "person", operator, city, outlet if number % 7 else "", opened
+                card(number), "h", "person", operator, city, outlet if number % 7 else "", known
             )
         place = (operator, city) if number % 13 else ("", "")
         if number % 4 == 3:
