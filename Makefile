@@ -7,7 +7,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
 # images often set it; then each process of a run compiles all modules and all assertions anew
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup setup-dev setup-cluster setup-network setup-browser setup-r setup-faces demo demo-network screenshots evidence test test-fast test-long test-waiting coverage lint types bench bench-cli bench-cluster bench-face bench-figures bench-lifeline bench-links bench-listing bench-live bench-lookups bench-night bench-orders bench-sip bench-sms bench-victims bench-warnings lock clean
+.PHONY: help setup setup-dev setup-cluster setup-network setup-browser setup-r setup-faces console check-console demo demo-network screenshots evidence test test-fast test-long test-waiting coverage lint types bench bench-cli bench-cluster bench-face bench-figures bench-lifeline bench-links bench-listing bench-live bench-lookups bench-night bench-orders bench-sip bench-sms bench-victims bench-warnings lock clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  \1\t/' | expand -t 16
@@ -81,7 +81,13 @@ lint: setup-dev                ## ruff, the direction of imports, the layout of 
 types: setup-dev               ## mypy, strict
 	@$(BIN)/mypy
 
-test: lint types setup-cluster setup-network setup-browser setup-r setup-faces ## everything that must hold before a change lands
+console: setup-dev              ## the console, built into the package: `duanka serve` serves it at /console
+	@$(BIN)/python scripts/console.py build
+
+check-console: setup-dev        ## TypeScript's checks and the tests of the console, and the console built
+	@$(BIN)/python scripts/console.py check
+
+test: lint types check-console setup-cluster setup-network setup-browser setup-r setup-faces ## everything that must hold before a change lands
 	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not long"
 
 test-fast: setup-dev            ## the inner loop: domain, rules, ingest, engine, orders on SQLite, without what is dear

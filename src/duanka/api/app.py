@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from types import SimpleNamespace
+from typing import Any
 
 from anyio import CapacityLimiter
 from fastapi import Depends, FastAPI
@@ -15,7 +17,7 @@ from duanka.api.http.openapi import describe, methods, only_described
 from duanka.api.http.rate_limit import Buckets
 from duanka.api.http.uploads import Uploads
 from duanka.api.routes import bulk_actions as acts
-from duanka.api.routes import cards, disavowals, orders, records, reviews, rings, session, takes
+from duanka.api.routes import cards, console, disavowals, orders, records, reviews, rings, session, takes
 from duanka.api.routes import counter_checks as counters
 from duanka.api.routes import holder as holders
 from duanka.api.routes import static as page
@@ -33,6 +35,7 @@ from duanka.api.schemas.holder_requests import MOST_BYTES
 from duanka.application.desk import DeskServices
 from duanka.application.online_verification import OnlineVerification
 from duanka.domain.identity import CheckReason
+from duanka.domain.order_policy import OrderPolicy
 
 _DESCRIPTION = """\
 Orders about phone cards (号码): verification of the holder online and in person (实人核验), restriction (停机) and
@@ -56,7 +59,7 @@ def create_api(
     health: Callable[[], HealthReport] | None = None,
     metrics: Callable[[], bytes] | None = None,
 ) -> FastAPI:
-    """Create the API on `desk`, with the holder's page at `/v`.
+    """Create the API on `desk`, with the holder's page at `/v` and the console at `/console`.
 
     `verification`: online verification; None: verification at the counter only. `online`: called for each
     request instead, where the verification may fail and recover. `health`: state of the installation;
@@ -103,6 +106,7 @@ def create_api(
     figures.add_metrics(api)
     add_problems(api, methods)
     page.add_page(api, desk.orders.terms.policy)
+    console.add_console(api)
     others = {
         checks.CHECK: BodyLimit(limits.frames, CheckReason.TOO_LARGE),
         sending.PICTURES: BodyLimit(MOST_BYTES, CheckReason.TOO_LARGE),
@@ -114,3 +118,10 @@ def create_api(
     describe(api, desk.orders.terms.policy)
     api.openapi()  # build it now: it takes a second, and the first requests must not build it in two threads
     return api
+
+
+def api_description(policy: OrderPolicy) -> dict[str, Any]:
+    """Return the OpenAPI description alone: it hangs on the policy, and needs no database."""
+    orders = SimpleNamespace(terms=SimpleNamespace(policy=policy))
+    desk: Any = SimpleNamespace(orders=orders, make_all=lambda: None)
+    return create_api(desk).openapi()

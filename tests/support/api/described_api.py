@@ -6,7 +6,6 @@ import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,7 +14,7 @@ from hypothesis import HealthCheck, Phase, settings
 from schemathesis import GenerationMode
 from schemathesis.schemas import BaseSchema
 
-from duanka.api import create_api
+from duanka.api import api_description
 from duanka.api.http.session_cookie import csrf_token
 from duanka.domain.order import SYSTEM, Kind
 from duanka.domain.order_policy import OrderPolicy
@@ -138,15 +137,9 @@ def asked_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
     store.close()
 
 
-# the description hangs on the policy alone, so that it is there before any database is
-_POLICY: Any = SimpleNamespace(
-    orders=SimpleNamespace(terms=SimpleNamespace(policy=OrderPolicy())), make_all=lambda: None
-)
-
-
 def described(*, boundaries: bool, invented: bool = True) -> BaseSchema:
     """The description, to be asked with values on both sides of each of its limits, with invented ones, or both."""
-    schema = schemathesis.openapi.from_dict(create_api(_POLICY).openapi())
+    schema = schemathesis.openapi.from_dict(api_description(OrderPolicy()))
     schema.config.phases.coverage.enabled = boundaries
     schema.config.phases.fuzzing.enabled = invented
     return schema

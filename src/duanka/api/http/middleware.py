@@ -60,7 +60,7 @@ class RequestMiddleware:
                 begun = True
                 out = MutableHeaders(scope=message)
                 out["x-correlator"] = correlator
-                out["Cache-Control"] = "no-store"
+                out.setdefault("Cache-Control", "no-store")  # files of the console name how long they keep
                 out["X-Content-Type-Options"] = "nosniff"
                 if reading:  # answered before the body was read: ignore the rest
                     out["Connection"] = "close"

@@ -1,0 +1,16 @@
+import { createRouter, createWebHistory, type RouteRecordRaw } from "vue-router";
+
+const routes: RouteRecordRaw[] = [
+  { path: "/", redirect: "/today" },
+  { path: "/today", name: "today", component: () => import("./today/TodayPage.vue") },
+  { path: "/queue", name: "queue", component: () => import("./queue/QueuePage.vue") },
+  // a card is named by one of its orders: a number never stands in an address
+  { path: "/orders/:orderId", name: "order", component: () => import("./card/CardPage.vue"), props: true },
+  { path: "/:rest(.*)", redirect: "/today" },
+];
+
+export const router = createRouter({
+  history: createWebHistory(import.meta.env.BASE_URL),
+  routes,
+  scrollBehavior: (_to, _from, saved) => saved ?? { top: 0 },
+});

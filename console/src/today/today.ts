@@ -1,0 +1,90 @@
+// The five figures of today, of the day before and of 14 days; what waits for the person; whether all works.
+
+import { useQuery } from "@tanstack/vue-query";
+import { computed } from "vue";
+
+import { api, BASE, type Schemas, told } from "@/api/client";
+
+type Count = Schemas["HeadlineCountShown"];
+export type FigureName = Schemas["HeadlineFigure"];
+
+const DAYS = 14;
+const NAMES: FigureName[] = ["calls_intercepted", "messages_intercepted", "numbers_handled", "clues_sent", "victims_dissuaded"];
+const LIVE = { refetchInterval: 30_000 };
+
+export interface Told {
+  count: number | null;
+  certain: boolean;
+}
+
+function toldOf(one: Count | undefined): Told {
+  return { count: one?.count ?? null, certain: one?.certainty === "exact" };
+}
+
+/** Figures by day of the last 14 days, today last; the server's calendar and zone decide what a day is. */
+export function useFigures() {
+  const query = useQuery({
+    queryKey: ["figures", "days"],
+    queryFn: () => {
+      const until = new Date();
+      const since = new Date(until.getTime() - (DAYS - 1) * 86_400_000);
+      const asked = { since: since.toISOString(), until: until.toISOString(), by: "day" as const };
+      return told(api.GET(`${BASE}/figures/headline`, { params: { query: asked } }));
+    },
+    ...LIVE,
+  });
+  const figures = computed(() =>
+    NAMES.map((name) => {
+      const days = (query.data.value?.items ?? []).filter((one) => one.figure === name && one.group !== null);
+      return {
+        name,
+        today: toldOf(days.at(-1)),
+        before: toldOf(days.at(-2)),
+        days: days.map((one) => ({ day: one.group ?? "", count: one.count })),
+      };
+    }),
+  );
+  return { ...query, figures, until: computed(() => query.data.value?.until ?? "") };
+}
+
+const WAITS = [
+  { name: "overdue", query: { overdue: true } },
+  { name: "dueSoon", query: {} },
+  { name: "waiting", query: { waiting: true } },
+  { name: "objections", query: { kind: "objection" } },
+] as const;
+
+/** How many orders wait, and the view that lists them. */
+export function useWaiting() {
+  const query = useQuery({
+    queryKey: ["waiting"],
+    queryFn: () =>
+      Promise.all(
+        WAITS.map(async (one) => {
+          const due = one.name === "dueSoon" ? { due: new Date(Date.now() + 4 * 3_600_000).toISOString() } : {};
+          const asked = { open: true, counts: true, limit: 1, ...one.query, ...due };
+          const page = await told(api.GET(`${BASE}/orders`, { params: { query: asked } }));
+          return page.counts?.total ?? 0;
+        }),
+      ),
+    ...LIVE,
+  });
+  return computed(() =>
+    WAITS.map((one, at) => {
+      const names = Object.entries(one.query).map(([name, value]) => [name, value === true ? null : value]);
+      return { name: one.name, count: query.data.value?.[at] ?? null, to: { name: "queue", query: Object.fromEntries(names) } };
+    }),
+  );
+}
+
+export function useHealth() {
+  const { data } = useQuery({
+    queryKey: ["health"],
+    queryFn: async () => {
+      const { data, error } = await api.GET(`${BASE}/health`, {});
+      return data ?? (error as Schemas["Health"] | undefined) ?? null; // 503 says why, too
+    },
+    ...LIVE,
+  });
+  return data;
+}
