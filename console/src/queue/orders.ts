@@ -22,6 +22,7 @@ export function useQueue(filters: Ref<Filters>) {
     },
     initialPageParam: "",
     getNextPageParam: (page) => page.next,
+    refetchOnWindowFocus: false, // rows move when somebody asks for it
   });
   const pages = computed(() => query.data.value?.pages ?? []);
   return {

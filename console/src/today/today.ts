@@ -1,16 +1,18 @@
 // The five figures of today, of the day before and of 14 days; what waits for the person; whether all works.
 
-import { useQuery } from "@tanstack/vue-query";
-import { computed } from "vue";
+import { useQuery, useQueryClient } from "@tanstack/vue-query";
+import { computed, watch } from "vue";
 
 import { api, BASE, type Schemas, told } from "@/api/client";
+import { useChanges } from "@/parts/changes";
 
 type Count = Schemas["HeadlineCountShown"];
 export type FigureName = Schemas["HeadlineFigure"];
 
 const DAYS = 14;
 const NAMES: FigureName[] = ["calls_intercepted", "messages_intercepted", "numbers_handled", "clues_sent", "victims_dissuaded"];
-const LIVE = { refetchInterval: 30_000 };
+// the five figures count what the network refused, too, which is no change of an order: so by the clock as well
+const LIVE = { refetchInterval: 60_000 };
 
 export interface Told {
   count: number | null;
@@ -87,4 +89,16 @@ export function useHealth() {
     ...LIVE,
   });
   return data;
+}
+
+/** Read again what waits, and what was done, whenever something changes. */
+export function useLive() {
+  const client = useQueryClient();
+  const { latest, stale } = useChanges();
+  watch(latest, (_now, before) => {
+    if (before === 0) return;
+    void client.invalidateQueries({ queryKey: ["waiting"] });
+    void client.invalidateQueries({ queryKey: ["figures"] });
+  });
+  return { stale };
 }

@@ -16,6 +16,7 @@ export const en: Words = {
   no: "no",
   skipToContent: "Skip to the content",
   asOf: "as of {time}",
+  stale: "The connection to the service is lost: what you see may be old. Connecting again…",
   signIn: {
     title: "Sign in to Duanka",
     login: "Login name",

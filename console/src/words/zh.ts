@@ -14,6 +14,7 @@ export const zh = {
   no: "否",
   skipToContent: "跳到正文",
   asOf: "截至 {time}",
+  stale: "与服务的连接已断开，显示的可能不是最新。正在重新连接…",
   signIn: {
     title: "登录断卡工作台",
     login: "登录名",

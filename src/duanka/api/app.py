@@ -12,12 +12,24 @@ from fastapi import Depends, FastAPI
 
 from duanka import __version__
 from duanka.api.http.dependencies import BASE, Context, HealthReport, RequestLimits, present
+from duanka.api.http.latest_change import LatestChange
 from duanka.api.http.middleware import BodyLimit, RequestMiddleware
 from duanka.api.http.openapi import describe, methods, only_described
 from duanka.api.http.rate_limit import Buckets
 from duanka.api.http.uploads import Uploads
 from duanka.api.routes import bulk_actions as acts
-from duanka.api.routes import cards, console, disavowals, orders, records, reviews, rings, session, takes
+from duanka.api.routes import (
+    cards,
+    changes,
+    console,
+    disavowals,
+    orders,
+    records,
+    reviews,
+    rings,
+    session,
+    takes,
+)
 from duanka.api.routes import counter_checks as counters
 from duanka.api.routes import holder as holders
 from duanka.api.routes import static as page
@@ -36,6 +48,7 @@ from duanka.application.desk import DeskServices
 from duanka.application.online_verification import OnlineVerification
 from duanka.domain.identity import CheckReason
 from duanka.domain.order_policy import OrderPolicy
+from duanka.ledger.audit.trail import last_change
 
 _DESCRIPTION = """\
 Orders about phone cards (号码): verification of the holder online and in person (实人核验), restriction (停机) and
@@ -93,12 +106,26 @@ def create_api(
         sign_in=Buckets(limits.sign_in, limits.sign_in_burst),
         hashing=CapacityLimiter(limits.sign_in_at_once),
         uploads=Uploads(limits.frames, limits.uploads),
+        latest_change=LatestChange(lambda: last_change(desk.store)),
         online=online or (lambda: verification),
         health=health,
         metrics=metrics,
     )
     staff = (
-        *(orders, cards, records, rings, acts, takes, reviews, counters, disavowals, copies, figures),
+        *(
+            orders,
+            cards,
+            changes,
+            records,
+            rings,
+            acts,
+            takes,
+            reviews,
+            counters,
+            disavowals,
+            copies,
+            figures,
+        ),
         *(cases, clues, victims, accounts, casework_figures, headline, runs, listings, billing, statements),
     )
     for router in (*staff, session, holders, unlinked, checks, sending):

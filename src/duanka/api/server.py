@@ -14,6 +14,7 @@ from fastapi import FastAPI
 
 from duanka.api.http.client_addresses import TrustedProxies
 from duanka.api.http.connections import ConnectionGate, ConnectionLimits, limited_connections
+from duanka.api.http.dependencies import Context
 from duanka.domain.errors import DuankaError
 
 _MIN_CONNECTIONS = 16  # allowed even if the process may open few files
@@ -31,7 +32,8 @@ def make_server(
     gate = ConnectionGate(
         dataclasses.replace(limits, total=max(_MIN_CONNECTIONS, min(limits.total, descriptors // 2))), trusted
     )
-    return uvicorn.Server(
+    return _EndingServer(
+        api,
         uvicorn.Config(
             api,
             http=limited_connections(gate),
@@ -41,8 +43,21 @@ def make_server(
             server_header=False,
             proxy_headers=bool(trusted.named),
             forwarded_allow_ips=list(trusted.named),
-        )
+        ),
     )
+
+
+class _EndingServer(uvicorn.Server):
+    """Tells the API's streams that it stops: they would keep it from stopping."""
+
+    def __init__(self, api: FastAPI, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._context: Context = api.state.context
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop, once what is under way is answered."""
+        self._context.ending.set()
+        await super().shutdown(sockets)
 
 
 @contextlib.contextmanager

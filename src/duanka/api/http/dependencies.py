@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from threading import Lock
+from threading import Event, Lock
 from typing import Annotated, Protocol
 
 from anyio import CapacityLimiter
 from fastapi import Depends, Request
 
+from duanka.api.http.latest_change import LatestChange
 from duanka.api.http.rate_limit import Buckets
 from duanka.api.http.uploads import Uploads
 from duanka.application.desk import DeskServices
@@ -84,9 +85,11 @@ class Context:
     sign_in: Buckets
     hashing: CapacityLimiter  # of the threads that hash passwords
     uploads: Uploads
+    latest_change: LatestChange
     online: Callable[[], OnlineVerification | None] = lambda: None
     health: Callable[[], HealthReport] | None = None  # None: only the database is checked
     metrics: Callable[[], bytes] | None = None  # text format of Prometheus; None: no metrics
+    ending: Event = field(default_factory=Event)  # set when the server stops: streams end
     verifying: Lock = field(default_factory=Lock)  # held during a verification of the whole audit trail
 
     @property

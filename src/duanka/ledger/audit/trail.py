@@ -315,6 +315,13 @@ _TOLD_BEFORE = itemgetter("who", "role", "what", "subject", "why", "before", "af
 _TOLD = itemgetter("who", "role", "what", "subject", "why", "before", "after", "digests")
 
 
+def last_change(store: Store) -> int:
+    """Return the number of the last entry that changed something; 0: there is none. Looks are entries, too."""
+    latest = select(audit.c.seq).where(audit.c.what.not_like("read.%")).order_by(audit.c.seq.desc()).limit(1)
+    with store.reading() as connection:
+        return connection.execute(latest).scalar() or 0
+
+
 def audit_rows(
     connection: Connection, table: FromClause = audit, after: int | None = None
 ) -> Iterator[dict[str, Any]]:
