@@ -232,6 +232,7 @@ def test_every_value_of_an_order_has_a_word_in_both_languages(people: People) ->
         assert set(said[table]) == {one.value for one in values}
     assert said["states"]["suspended"] == {"zh": "双停", "en": "suspended"}
     assert said["tiers"]["high"] == {"zh": "高", "en": "high"}
+    assert said["reasons"]["police_confirmed"]["zh"] == "公安认定涉案"
     assert said["timeZone"] == "Asia/Shanghai"
     for rule in said["rules"].values():
         assert all(words["zh"] and words["en"] for words in rule.values())

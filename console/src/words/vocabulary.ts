@@ -26,7 +26,8 @@ export function useVocabulary() {
   return {
     said,
     word: (table: Table, value: string): string => said(data.value?.[table][value], value),
-    rule: (id: string): string => said(data.value?.rules[id]?.title, id),
+    rule: (id: string): string => said(data.value?.rules[id]?.title ?? data.value?.reasons[id], id),
+    list: (words: string[]): string => words.join(locale.value === "zh" ? "、" : ", "),
     rules: computed(() => data.value?.rules ?? {}),
   };
 }

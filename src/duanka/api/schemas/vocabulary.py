@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from pydantic import Field
 
+from duanka.domain import police_reasons
 from duanka.domain.decision import Tier
 from duanka.domain.headline import HeadlineFigure
 from duanka.domain.local_time import operator_zone
@@ -38,6 +39,7 @@ class VocabularyShown(View):
     roles: Words
     figures: Words = Field(description="The headline figures.")
     rules: dict[str, RuleWordsShown]
+    reasons: Words = Field(description="Of codes that stand among the rules of an order, and are none.")
     time_zone: str = Field(
         description="The operator's, in which people are shown times.", examples=["Asia/Shanghai"]
     )
@@ -53,6 +55,7 @@ class VocabularyShown(View):
             roles=_words(Role),
             figures=_words(HeadlineFigure),
             rules={rule.id: RuleWordsShown.of(rule) for rule in RULES},
+            reasons={code: WordsShown.of(words) for code, words in police_reasons.WORDS.items()},
             time_zone=operator_zone().name,
         )
 
