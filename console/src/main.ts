@@ -21,6 +21,9 @@ const queries = new QueryClient({
     },
   },
 });
-whenSignedOut(() => queries.setQueryData(["session"], null));
+whenSignedOut(() => {
+  queries.clear(); // nothing of what was seen stays for the next person at this screen
+  queries.setQueryData(["session"], null);
+});
 
 createApp(App).use(i18n).use(router).use(VueQueryPlugin, { queryClient: queries }).mount("#console");

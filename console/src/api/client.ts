@@ -2,6 +2,7 @@
 
 import createClient, { type Middleware } from "openapi-fetch";
 
+import { somebodyIsHere } from "./activity";
 import type { components, paths } from "./schema";
 
 export type Schemas = components["schemas"];
@@ -37,6 +38,7 @@ const SAFE = new Set(["GET", "HEAD", "OPTIONS"]);
 const session: Middleware = {
   onRequest({ request }) {
     if (!SAFE.has(request.method)) request.headers.set("x-csrf-token", csrf);
+    if (!somebodyIsHere()) request.headers.set("x-background", "true");
     return request;
   },
   onResponse({ response, schemaPath }) {

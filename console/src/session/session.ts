@@ -20,6 +20,7 @@ export function useSession() {
       return session;
     },
     staleTime: Infinity,
+    refetchInterval: 60_000, // who went away is signed off, and the screen says so; asking keeps nobody signed in
     retry: false,
   });
   return { ...query, person: computed(() => query.data.value ?? null) };
