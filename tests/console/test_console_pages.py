@@ -35,7 +35,7 @@ def cases(console: Console) -> list[str]:
 
 
 def test_a_wrong_password_says_so_and_a_right_one_opens_the_view_that_was_asked_for(console: Console) -> None:
-    with console.page("/queue") as page:
+    with console.page("/queue", expected="/changes|401") as page:
         expect(page.get_by_role("heading", level=1)).to_have_text("工单队列")
         page.get_by_role("button", name="退出登录").click()
         page.locator("input[name=login]").fill("the.desk")
@@ -118,7 +118,7 @@ def test_what_a_filter_hides_is_said_and_the_view_has_an_address(console: Consol
 
 
 def test_a_regulator_sees_orders_and_may_do_nothing_with_them(console: Console, cases: list[str]) -> None:
-    with console.page(f"/orders/{cases[-2]}", Role.REGULATOR) as page:
+    with console.page(f"/orders/{cases[-2]}", Role.REGULATOR, expected="/changes|403") as page:
         expect(page.get_by_text("您现在不能对这张工单做任何处置。")).to_be_visible()
 
 

@@ -3,21 +3,38 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/vue-query";
 import { computed } from "vue";
 
-import { api, told, useToken, BASE } from "@/api/client";
+import { api, BASE, Problem, type Schemas, told, useToken } from "@/api/client";
 
 const KEY = ["session"] as const;
+// Whether a session may be there: asking for one that is not is an error in the browser's own log.
+const HINT = "duanka.signed-in";
+
+if (location.hash === "#signed-in") {
+  // back from the operator's own sign-in page
+  localStorage.setItem(HINT, "yes");
+  history.replaceState(history.state, "", location.pathname + location.search);
+}
+
+type Session = Schemas["SessionShown"];
+
+function entered<Found extends Session | null>(session: Found): Found {
+  if (session) localStorage.setItem(HINT, "yes");
+  else localStorage.removeItem(HINT);
+  useToken(session?.csrfToken ?? "");
+  return session;
+}
 
 /** The session of this browser; `undefined` data until it is known, null: nobody is signed in. */
 export function useSession() {
   const query = useQuery({
     queryKey: KEY,
     queryFn: async () => {
+      if (!localStorage.getItem(HINT)) return null;
       const session = await told(api.GET(`${BASE}/session`, {})).catch((error: unknown) => {
-        if (error instanceof Object && "status" in error && error.status === 401) return null;
+        if (error instanceof Problem && error.status === 401) return null;
         throw error;
       });
-      if (session) useToken(session.csrfToken);
-      return session;
+      return entered(session);
     },
     staleTime: Infinity,
     refetchInterval: 60_000, // who went away is signed off, and the screen says so; asking keeps nobody signed in
@@ -31,10 +48,7 @@ export function useSignIn() {
   return useMutation({
     mutationFn: (asked: { login: string; password: string }) =>
       told(api.POST(`${BASE}/session`, { body: asked })),
-    onSuccess: (session) => {
-      useToken(session.csrfToken);
-      client.setQueryData(KEY, session);
-    },
+    onSuccess: (session) => client.setQueryData(KEY, entered(session)),
   });
 }
 
@@ -43,10 +57,7 @@ export function useChangePassword() {
   return useMutation({
     mutationFn: (asked: { present: string; new: string }) =>
       told(api.POST(`${BASE}/session/password`, { body: asked })),
-    onSuccess: (session) => {
-      useToken(session.csrfToken);
-      client.setQueryData(KEY, session);
-    },
+    onSuccess: (session) => client.setQueryData(KEY, entered(session)),
   });
 }
 
@@ -56,7 +67,7 @@ export function useSignOut() {
     mutationFn: () => told(api.DELETE(`${BASE}/session`, {})),
     onSuccess: () => {
       client.clear(); // nothing of what was seen stays for the next person at this screen
-      client.setQueryData(KEY, null);
+      client.setQueryData(KEY, entered(null));
     },
   });
 }

@@ -21,7 +21,6 @@ from support.people import PASSWORD
 
 AXE = ROOT / "console" / "node_modules" / "axe-core" / "axe.min.js"
 SCREEN = ViewportSize(width=1440, height=900)
-_STREAM_ENDS = re.compile(r"/changes\b|net::ERR_ABORTED")  # a page that is left ends its stream
 
 
 class Console:
@@ -32,9 +31,19 @@ class Console:
 
     @contextmanager
     def page(
-        self, path: str, role: Role = Role.DESK, *, english: bool = False, dark: bool = False, **options: Any
+        self,
+        path: str,
+        role: Role = Role.DESK,
+        *,
+        english: bool = False,
+        dark: bool = False,
+        expected: str = "/changes",
+        **options: Any,
     ) -> Iterator[Page]:
-        """A view, signed in. At the end nothing was asked elsewhere, and the browser complained of nothing."""
+        """A view, signed in. At the end nothing was asked elsewhere, and the browser complained of nothing.
+
+        `expected`: what it may complain of; a page that is left ends its stream of changes.
+        """
         usual: dict[str, Any] = {"viewport": SCREEN, "has_touch": False}
         usual["color_scheme"] = "dark" if dark else "light"
         with shown(self.browser, f"{self.address}{PATH}{path}", **usual | options) as found:
@@ -43,7 +52,7 @@ class Console:
                 page.get_by_role("button", name="English").click()
             self.sign_in(page, role)
             yield page
-            assert [one for one in found.complaints if not _STREAM_ENDS.search(one)] == []
+            assert [one for one in found.complaints if not re.search(expected, one)] == []
             assert found.hosts == {self.address.removeprefix("http://")}
             wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
             assert page.evaluate(wide) == 0, "no scrolling sideways"

@@ -90,8 +90,10 @@ def check_csrf(request: Request, token: str) -> None:
 
 
 def is_background(request: Request) -> bool:
-    """Whether a page asks by itself, so that nobody is kept signed in by it."""
-    return request.method in _SAFE and request.headers.get(BACKGROUND_HEADER, "").lower() == "true"
+    """Whether a page asks by itself, so that nobody is kept signed in by it; a stream it opens always by itself."""
+    said = request.headers.get(BACKGROUND_HEADER, "").lower() == "true"
+    stream = request.headers.get("accept", "").startswith("text/event-stream")  # as EventSource asks
+    return request.method in _SAFE and (said or stream)
 
 
 def _is_ours(request: Request, origin: str) -> bool:
