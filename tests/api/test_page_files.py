@@ -9,7 +9,7 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from duanka.api.routes.static import FILES
+from duanka.api.routes.pages.holder_page import FILES
 from duanka.domain.order_policy import OrderPolicy
 from duanka.domain.text import BilingualText
 from duanka.ledger.db.database import Store

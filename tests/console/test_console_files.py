@@ -10,8 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from duanka.api.routes import console
-from duanka.api.routes.console import FILES, PATH
+from duanka.api.routes.pages import console
+from duanka.api.routes.pages.console import FILES, PATH
 from support.api.asking import one_store, own_desk
 from support.api.desks import TestDesk, served
 from support.parts import needed

@@ -21,7 +21,6 @@ from duanka.api.routes import bulk_actions as acts
 from duanka.api.routes import (
     cards,
     changes,
-    console,
     disavowals,
     orders,
     records,
@@ -32,7 +31,6 @@ from duanka.api.routes import (
 )
 from duanka.api.routes import counter_checks as counters
 from duanka.api.routes import holder as holders
-from duanka.api.routes import static as page
 from duanka.api.routes import statistics as figures
 from duanka.api.routes.assessment import figures as headline
 from duanka.api.routes.assessment import listings, runs
@@ -41,6 +39,7 @@ from duanka.api.routes.casework import figures as casework_figures
 from duanka.api.routes.online import check as checks
 from duanka.api.routes.online import pictures as sending
 from duanka.api.routes.online import unlinked
+from duanka.api.routes.pages import console, holder_page
 from duanka.api.routes.papers import billing, copies, statements
 from duanka.api.schemas.errors import add_problems
 from duanka.api.schemas.holder_requests import MOST_BYTES
@@ -94,45 +93,17 @@ def create_api(
         redirect_slashes=False,
         dependencies=[Depends(only_described)],
     )
-    api.state.context = Context(
-        desk,
-        clock,
-        limits,
-        by_key=Buckets(limits.per_key, limits.per_key_burst),
-        failed=Buckets(limits.failed, limits.failed_burst),
-        holder=Buckets(limits.holder, limits.holder_burst),
-        polling=Buckets(limits.polling, limits.polling_burst),
-        pictures=Buckets(limits.pictures, limits.pictures_burst),
-        sign_in=Buckets(limits.sign_in, limits.sign_in_burst),
-        hashing=CapacityLimiter(limits.sign_in_at_once),
-        uploads=Uploads(limits.frames, limits.uploads),
-        latest_change=LatestChange(lambda: last_change(desk.store)),
-        online=online or (lambda: verification),
-        health=health,
-        metrics=metrics,
-    )
+    api.state.context = _context(desk, clock, limits, online or (lambda: verification), health, metrics)
     staff = (
-        *(
-            orders,
-            cards,
-            changes,
-            records,
-            rings,
-            acts,
-            takes,
-            reviews,
-            counters,
-            disavowals,
-            copies,
-            figures,
-        ),
+        *(orders, cards, changes, records, rings, acts, takes, reviews, counters, disavowals),
+        *(copies, figures),
         *(cases, clues, victims, accounts, casework_figures, headline, runs, listings, billing, statements),
     )
     for router in (*staff, session, holders, unlinked, checks, sending):
         api.include_router(router.router, prefix=BASE)
     figures.add_metrics(api)
     add_problems(api, methods)
-    page.add_page(api, desk.orders.terms.policy)
+    holder_page.add_page(api, desk.orders.terms.policy)
     console.add_console(api)
     others = {
         checks.CHECK: BodyLimit(limits.frames, CheckReason.TOO_LARGE),
@@ -145,6 +116,33 @@ def create_api(
     describe(api, desk.orders.terms.policy)
     api.openapi()  # build it now: it takes a second, and the first requests must not build it in two threads
     return api
+
+
+def _context(
+    desk: DeskServices,
+    clock: Callable[[], datetime],
+    limits: RequestLimits,
+    online: Callable[[], OnlineVerification | None],
+    health: Callable[[], HealthReport] | None,
+    metrics: Callable[[], bytes] | None,
+) -> Context:
+    return Context(
+        desk,
+        clock,
+        limits,
+        by_key=Buckets(limits.per_key, limits.per_key_burst),
+        failed=Buckets(limits.failed, limits.failed_burst),
+        holder=Buckets(limits.holder, limits.holder_burst),
+        polling=Buckets(limits.polling, limits.polling_burst),
+        pictures=Buckets(limits.pictures, limits.pictures_burst),
+        sign_in=Buckets(limits.sign_in, limits.sign_in_burst),
+        hashing=CapacityLimiter(limits.sign_in_at_once),
+        uploads=Uploads(limits.frames, limits.uploads),
+        latest_change=LatestChange(lambda: last_change(desk.store)),
+        online=online,
+        health=health,
+        metrics=metrics,
+    )
 
 
 def api_description(policy: OrderPolicy) -> dict[str, Any]:

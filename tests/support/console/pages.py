@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 
-from duanka.api.routes.console import FILES, PATH
+from duanka.api.routes.pages.console import FILES, PATH
 from duanka.domain.order import Role
 from duanka.ledger.db.database import Store
 from support import ROOT, browsers

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
-FILES = Path(__file__).parents[1] / "console"
+FILES = Path(__file__).parents[2] / "console"
 PATH = "/console"
 _FIRST = "index.html"
 _NAMED_BY_CONTENT = "assets/"  # the build names these files by a digest of what they hold

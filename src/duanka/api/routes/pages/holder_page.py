@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from duanka.domain.order_policy import OrderPolicy
 
-FILES = Path(__file__).parents[1] / "holder_page"
+FILES = Path(__file__).parents[2] / "holder_page"
 PATH = "/v"
 _FIRST = "index.html"
 _FILES: Mapping[str, str] = {

@@ -1,0 +1,1 @@
+"""Pages in a browser, served beside the API: the holder's and the console."""
