@@ -44,12 +44,15 @@ FREE = {
     ("GET", "/holder/unlinked-session"),
     ("POST", "/holder/unlinked-session"),
 }
-# by the cookie alone, or by nothing yet: test_session_api.py
+# by the cookie alone, or by nothing yet: test_session_api.py, test_oidc_api.py
 BY_COOKIE = {
     ("POST", "/session"),
     ("GET", "/session"),
     ("DELETE", "/session"),
     ("POST", "/session/password"),
+    ("GET", "/session/ways"),
+    ("GET", "/session/oidc"),
+    ("GET", "/session/oidc/callback"),
 }
 # answered by the signature of a platform, in the body
 SIGNED = {("POST", "/account-requests/{requestId}/answers")}

@@ -18,6 +18,7 @@ from duanka.domain.sign_in import (
     LOCK_SECONDS,
     MOST_SESSIONS,
     BadPassword,
+    CredentialKind,
     SessionEnd,
     SignInRefused,
     StaffSession,
@@ -350,7 +351,9 @@ def test_sessions_and_passwords_are_seen_and_ended_by_a_supervisor_or_their_pers
         for act in (
             lambda by=by: sessions.list("wang", by, NOW),
             lambda by=by: sessions.end("wang", by, "a joke", NOW),
-            lambda by=by: people.sign_in.credentials.remove_password("wang", by, "a joke", NOW),
+            lambda by=by: people.sign_in.credentials.remove(
+                "wang", CredentialKind.PASSWORD, by, "a joke", NOW
+            ),
         ):
             with pytest.raises(PermissionDenied):
                 act()
@@ -358,8 +361,8 @@ def test_sessions_and_passwords_are_seen_and_ended_by_a_supervisor_or_their_pers
     assert sessions.end("wang", FIRST, "a stolen machine", NOW) == 1
     assert _who(people, session) is None
     assert [over for _, over in sessions.list("wang", FIRST, NOW)] == [SessionEnd.ENDED]
-    people.sign_in.credentials.remove_password("wang", FIRST, "a stolen machine", NOW)
-    people.sign_in.credentials.remove_password("wang", FIRST, "again", NOW)
+    people.sign_in.credentials.remove("wang", CredentialKind.PASSWORD, FIRST, "a stolen machine", NOW)
+    people.sign_in.credentials.remove("wang", CredentialKind.PASSWORD, FIRST, "again", NOW)
     with pytest.raises(SignInRefused):
         _in(people)
     assert _holds(store)
@@ -481,6 +484,11 @@ def test_more_failures_and_less_time_never_unlock(failures: int, early: int, lat
     assert locked_for(failures + 1, NOW, NOW + early * SECOND_OF_TIME) >= locked_for(
         failures, NOW, NOW + early * SECOND_OF_TIME
     )
+
+
+def test_a_failure_of_a_time_that_has_not_come_locks_nobody() -> None:
+    assert locked_for(8, NOW + HOUR, NOW) == timedelta()
+    assert locked_for(8, NOW, NOW) == timedelta(minutes=15)
 
 
 def test_a_login_name_is_typed_in_any_case_and_width() -> None:

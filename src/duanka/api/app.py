@@ -18,17 +18,7 @@ from duanka.api.http.openapi import describe, methods, only_described
 from duanka.api.http.rate_limit import Buckets
 from duanka.api.http.uploads import Uploads
 from duanka.api.routes import bulk_actions as acts
-from duanka.api.routes import (
-    cards,
-    changes,
-    disavowals,
-    orders,
-    records,
-    reviews,
-    rings,
-    session,
-    takes,
-)
+from duanka.api.routes import cards, changes, disavowals, orders, records, reviews, rings, takes
 from duanka.api.routes import counter_checks as counters
 from duanka.api.routes import holder as holders
 from duanka.api.routes import statistics as figures
@@ -41,11 +31,13 @@ from duanka.api.routes.online import pictures as sending
 from duanka.api.routes.online import unlinked
 from duanka.api.routes.pages import console, holder_page
 from duanka.api.routes.papers import billing, copies, statements
+from duanka.api.routes.sign_in import oidc, session
 from duanka.api.schemas.errors import add_problems
 from duanka.api.schemas.holder_requests import MOST_BYTES
 from duanka.application.desk import DeskServices
 from duanka.application.online_verification import OnlineVerification
 from duanka.domain.identity import CheckReason
+from duanka.domain.identity_provider import IdentityProvider
 from duanka.domain.order_policy import OrderPolicy
 from duanka.ledger.audit.trail import last_change
 
@@ -70,12 +62,14 @@ def create_api(
     online: Callable[[], OnlineVerification | None] | None = None,
     health: Callable[[], HealthReport] | None = None,
     metrics: Callable[[], bytes] | None = None,
+    provider: IdentityProvider | None = None,
 ) -> FastAPI:
     """Create the API on `desk`, with the holder's page at `/v` and the console at `/console`.
 
     `verification`: online verification; None: verification at the counter only. `online`: called for each
     request instead, where the verification may fail and recover. `health`: state of the installation;
     None: only the database is checked. `metrics`: content of `/metrics`, in the text format of Prometheus.
+    `provider`: the OpenID Connect provider that people may sign in by.
 
     Endpoints are synchronous and run in the thread pool. `desk` is not closed. Behind a proxy, let the server trust
     its X-Forwarded-For, because rate limits by address must see the client.
@@ -93,13 +87,14 @@ def create_api(
         redirect_slashes=False,
         dependencies=[Depends(only_described)],
     )
-    api.state.context = _context(desk, clock, limits, online or (lambda: verification), health, metrics)
+    online = online or (lambda: verification)
+    api.state.context = _context(desk, clock, limits, online, health, metrics, provider)
     staff = (
         *(orders, cards, changes, records, rings, acts, takes, reviews, counters, disavowals),
         *(copies, figures),
         *(cases, clues, victims, accounts, casework_figures, headline, runs, listings, billing, statements),
     )
-    for router in (*staff, session, holders, unlinked, checks, sending):
+    for router in (*staff, session, oidc, holders, unlinked, checks, sending):
         api.include_router(router.router, prefix=BASE)
     figures.add_metrics(api)
     add_problems(api, methods)
@@ -125,6 +120,7 @@ def _context(
     online: Callable[[], OnlineVerification | None],
     health: Callable[[], HealthReport] | None,
     metrics: Callable[[], bytes] | None,
+    provider: IdentityProvider | None,
 ) -> Context:
     return Context(
         desk,
@@ -142,6 +138,7 @@ def _context(
         online=online,
         health=health,
         metrics=metrics,
+        provider=provider,
     )
 
 

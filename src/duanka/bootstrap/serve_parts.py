@@ -32,6 +32,7 @@ from duanka.bootstrap.health import (
 from duanka.bootstrap.live import LiveOutcome, LiveRun, Several, check_source, live
 from duanka.bootstrap.orders import OrderDesk
 from duanka.bootstrap.settings import Settings
+from duanka.bootstrap.sign_in.provider import identity_provider_of
 from duanka.decision_log.reader import DecisionFile
 from duanka.domain.errors import DuankaError
 from duanka.domain.local_time import OperatorZone
@@ -119,6 +120,7 @@ class ServeParts:
         registry.register(OrderMetrics(self._health))
         self._registries = [registry]
         self._online: OnlineVerification | None = None
+        self._provider = identity_provider_of(settings)
 
     def watch_health(self) -> None:
         """Check the database and the clock every few seconds."""
@@ -211,6 +213,7 @@ class ServeParts:
             online=lambda: self._online,
             health=self._health.state,
             metrics=metrics_text(*self._registries),
+            provider=self._provider,
         )
 
     def _start(self, name: str, work: Callable[[Running], object]) -> None:

@@ -94,6 +94,24 @@ class Settings(BaseModel):
     session_hours: int = Field(default=12, ge=1, le=24)
     """Hours after which who signed in with a browser signs in anew."""
 
+    oidc_issuer: str | None = None
+    """OpenID Connect provider that people may sign in by, as its tokens name it; None: by password alone."""
+
+    oidc_client_id: str | None = None
+    """Id by which the provider knows Duanka."""
+
+    oidc_client_secret: SecretStr | None = None
+    """Secret of that id; None: a public client, whose codes PKCE alone binds."""
+
+    oidc_site: str | None = None
+    """Address of the API as browsers see it, like https://duanka.example; the provider sends them back to it."""
+
+    oidc_scopes: str = "openid"
+    """Scopes that are asked of the provider, separated by blanks."""
+
+    oidc_claim: str = "sub"
+    """Claim of the provider's token that names a person (`duanka persons bind-oidc`)."""
+
     face: str | None = None
     """Who judges faces online: `embedded`, or the https:// address of a vendor; None: only the counter is open."""
 

@@ -203,7 +203,7 @@ class Permission(StrEnum):
     APPROVE_PERSON = "approve_person", _SENIOR, "复核人员与密钥", "decide on what was proposed of people"
     DISABLE_PERSON = "disable_person", _SENIOR, "停用人员", "disable a person"
     SET_PASSWORD = "set_password", _EVERYBODY, "设置口令", "set a password"
-    REMOVE_PASSWORD = "remove_password", _EVERYBODY, "撤销口令", "remove a password"
+    REMOVE_CREDENTIAL = "remove_credential", _EVERYBODY, "撤销登录凭据", "remove a password or a subject"
     LIST_SESSIONS = "list_sessions", _EVERYBODY, "查看登录会话", "list sessions"
     END_SESSIONS = "end_sessions", _EVERYBODY, "终止登录会话", "end sessions"
     REVOKE_KEY = "revoke_key", _EVERYBODY, "吊销密钥", "revoke a key"

@@ -21,9 +21,7 @@ LEAST_DIFFERENT = 6  # different letters of a password
 LEAST_KINDS, LONG_LETTERS = 3, 20  # kinds of letters of a password, unless it is as long as this
 GENERATED_DAYS = 14  # days within which a generated password is changed
 MOST_SESSIONS = 10  # open ones of a person; the oldest ends
-CLOCK_SKEW = timedelta(
-    minutes=5
-)  # a session that began later than now by more is of a clock that was set back
+CLOCK_SKEW = timedelta(minutes=5)  # a session used later than now by more is of a clock that was set back
 
 # Seconds that a login name is locked after so many wrong passwords in a row; the last holds for all further ones. The
 # first two cost nothing: they are slips. A day allows a hundred guesses at a login name, from however many addresses.
@@ -127,7 +125,7 @@ class StaffSession:
         """Why it is over; None: it is not."""
         if self.ended_at:
             return SessionEnd.ENDED
-        if now >= self.ends_at or self.begun_at > now + CLOCK_SKEW:
+        if now >= self.ends_at:
             return SessionEnd.LONGEST
         is_idle = now >= self.idle_at or self.seen_at > now + CLOCK_SKEW
         return SessionEnd.IDLE if is_idle else None

@@ -24,6 +24,7 @@ from duanka.domain.errors import DuankaError
 from duanka.domain.network import NetworkState
 from duanka.domain.order import SYSTEM, Event, Kind, OrderError, Person, Role, State
 from duanka.domain.ports import Silent
+from duanka.domain.sign_in import new_password_half
 from duanka.ingest.delivery.signatures import public_key_of
 from duanka.orders.queries.service import Filter, ViewerContext
 from duanka.orders.views import FiguresShown
@@ -103,7 +104,7 @@ def demo_network(settings: Settings, folder: Path, say: Callable[[str], None]) -
     simulator.simulate(province, cards=_CARDS, days=_DAYS, seed=_SEED, strategy="mixed", progress=Silent())
     policy = app.policy_named(settings.policy)
     ours = settings.model_copy(update={"orders": folder / "orders"})
-    trust_invented_police(ours, province / simulator.PUBLIC_KEY)
+    trust_invented_police(ours, province / simulator.PUBLIC_KEY, lambda _: None)
     app.scan(ours, province, folder / "scan", policy=policy, progress=Silent())
     with _town(settings, folder, say) as story:
         gang, honest = _asked(story, province, folder / "scan")
@@ -113,10 +114,11 @@ def demo_network(settings: Settings, folder: Path, say: Callable[[str], None]) -
         _counted(story)
 
 
-def trust_invented_police(settings: Settings, public_key: Path) -> None:
+def trust_invented_police(settings: Settings, public_key: Path, say: Callable[[str], None]) -> None:
     """Create an order database that trusts the key of the simulated police.
 
-    Two simulated supervisors propose and approve it. DuankaError: the order database already has persons.
+    Two simulated supervisors propose and approve it; `say` is given their logins. DuankaError: the order database
+    already has persons.
     """
     with app_orders.desk(settings, app.policy_named(settings.policy), create=True) as here:
         moment = app_orders.now()
@@ -137,6 +139,15 @@ def trust_invented_police(settings: Settings, public_key: Path) -> None:
         )
         here.case_sources.approve(number, other, "for the demonstration", moment)
         app_orders.write_sources(here, settings.sources_file)
+        for person in (first, other):
+            say(f"   {person.id}  {_password_of(here, person)}")
+
+
+def _password_of(here: OrderDesk, person: Person) -> str:
+    """Give an invented person a random password to sign in with, under their id."""
+    made = f"{new_password_half()}-{new_password_half()}"
+    here.sign_in.credentials.set_password(person.id, made, "", person, here.now())
+    return made
 
 
 @contextmanager

@@ -28,6 +28,7 @@ from duanka.casework.victims.recording import BookTerms
 from duanka.casework.victims.searching import VictimSearch
 from duanka.decision_log.reader import KeptLines
 from duanka.domain.identity import Consent
+from duanka.domain.identity_provider import IdentityProvider
 from duanka.domain.order import Kind, Order, Role
 from duanka.domain.order_decision import OrderDecision, RequestedAction
 from duanka.domain.order_policy import OrderPolicy
@@ -155,9 +156,16 @@ class TestDesk(DeskServices):
         assert session is not None
         return session.token
 
-    def api(self, limits: RequestLimits = PLENTY, *, online: bool = True) -> FastAPI:
+    def api(
+        self,
+        limits: RequestLimits = PLENTY,
+        *,
+        online: bool = True,
+        provider: IdentityProvider | None = None,
+    ) -> FastAPI:
         self.orders.wake = lambda: self.woken.append(1)
-        return create_api(self, self.clock, limits, self.way.verification if online else None)
+        verification = self.way.verification if online else None
+        return create_api(self, self.clock, limits, verification, provider=provider)
 
 
 # what a desk of this process found in its database when its people were there, and their keys

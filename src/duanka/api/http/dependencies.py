@@ -16,8 +16,10 @@ from duanka.api.http.rate_limit import Buckets
 from duanka.api.http.uploads import Uploads
 from duanka.application.desk import DeskServices
 from duanka.application.online_verification import OnlineVerification
+from duanka.domain.identity_provider import IdentityProvider
 
 BASE = "/card-restrictions/v1"  # path of all endpoints
+OIDC_CALLBACK = "/session/oidc/callback"  # below it; where a provider sends a browser back to
 
 
 class HealthReport(Protocol):
@@ -87,6 +89,7 @@ class Context:
     uploads: Uploads
     latest_change: LatestChange
     online: Callable[[], OnlineVerification | None] = lambda: None
+    provider: IdentityProvider | None = None  # None: people sign in by password alone
     health: Callable[[], HealthReport] | None = None  # None: only the database is checked
     metrics: Callable[[], bytes] | None = None  # text format of Prometheus; None: no metrics
     ending: Event = field(default_factory=Event)  # set when the server stops: streams end

@@ -20,6 +20,7 @@ from duanka.domain.clue import UnknownClue
 from duanka.domain.device_id import MalformedDevice
 from duanka.domain.errors import DuankaError
 from duanka.domain.identity import CheckReason, CheckRefused, MalformedOrderNumber
+from duanka.domain.identity_provider import IdentityRefused, ProviderUnavailable
 from duanka.domain.linked_accounts import MalformedAnswer, UnknownAccountRequest
 from duanka.domain.listing import ListingNeedsAnother, UnknownListing, UnknownRun
 from duanka.domain.order import (
@@ -199,6 +200,8 @@ _STATUS: tuple[tuple[type[DuankaError], int], ...] = (
     (ProtectedCard, 422),
     (AlreadyUsed, 401),
     (SignInRefused, 401),
+    (IdentityRefused, 403),
+    (ProviderUnavailable, 503),
     (WrongPassword, 403),
     (NotLinked, 404),
     (TooManyRings, 503),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from duanka.bootstrap.doctor import folders, machine, network, online, optional_parts, order_database
+from duanka.bootstrap.doctor import folders, machine, network, online, optional_parts, order_database, sign_in
 from duanka.bootstrap.doctor import links as graph_of_links
 from duanka.bootstrap.doctor import settings as set_up
 from duanka.bootstrap.doctor import store as record_store
@@ -33,6 +33,7 @@ CHECKS = (
     DoctorCheck("message centre", network.message_centre),
     DoctorCheck("faces", online.faces),
     DoctorCheck("photos", online.photos),
+    DoctorCheck("sign-in", sign_in.provider),
     DoctorCheck("dossiers", optional_parts.dossiers),
     DoctorCheck("NATS", optional_parts.nats),
     DoctorCheck("Spark", optional_parts.spark),

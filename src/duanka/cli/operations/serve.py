@@ -94,8 +94,14 @@ def demo(
 ) -> None:
     """An invented gang calls over a real home register, call proxy and message path, and goes dark."""
     if trust:
-        app_demo.trust_invented_police(load_settings(), trust)
+        logins = list[str]()
+        app_demo.trust_invented_police(load_settings(), trust, logins.append)
         OUT.print("Two invented supervisors let the signature of the invented police count.")
+        OUT.print(
+            "To sign in with a browser, as `duanka serve` offers it (login name, password; shown this once):"
+        )
+        for login in logins:
+            OUT.print(login, soft_wrap=True)
         return
     if not network:
         raise DuankaError("say what to show: duanka demo --network (records alone: make demo)")

@@ -16,12 +16,14 @@ from duanka.cli.shell.process import OUT
 from duanka.domain.authority import Permission
 from duanka.domain.errors import DuankaError
 from duanka.domain.person import Person, Role, same_person
-from duanka.domain.sign_in import GENERATED_DAYS
+from duanka.domain.sign_in import GENERATED_DAYS, CredentialKind
 
 if TYPE_CHECKING:
+    from duanka.bootstrap import settings
     from duanka.cli.people import persons_tables as tables
     from duanka.ledger.people import credentials, requests
 else:
+    settings = lazily("duanka.bootstrap.settings")
     tables = lazily("duanka.cli.people.persons_tables")
     credentials = lazily("duanka.ledger.people.credentials")
     requests = lazily("duanka.ledger.people.requests")
@@ -68,15 +70,42 @@ def password(
     say(f"登录名：{name}", f"Login name: {name}")
 
 
-@command(of_persons, Permission.REMOVE_PASSWORD, "remove-password")
+@command(of_persons, Permission.REMOVE_CREDENTIAL, "remove-password")
 def remove_password(person: PersonId, why: Why) -> None:
     """Take a person's password out of force, and end their sessions: a supervisor, or the person."""
     with at_desk() as (here, by):
-        here.sign_in.credentials.remove_password(person, by, why, here.now())
+        here.sign_in.credentials.remove(person, CredentialKind.PASSWORD, by, why, here.now())
     say(
         f"{person} 的口令已撤销，会话已终止。",
         f"The password of {person} is removed, and their sessions are over.",
     )
+
+
+@command(of_persons, Permission.PROPOSE_PERSON, "bind-oidc")
+def bind_oidc(
+    person: PersonId,
+    subject: Annotated[
+        str, typer.Argument(help="Whom the provider names: the claim of DUANKA_OIDC_CLAIM, by default sub.")
+    ],
+) -> None:
+    """Propose that a person signs in as a subject of the OpenID Connect provider; a supervisor approves."""
+    issuer = settings.load_settings().oidc_issuer
+    if not issuer:
+        raise DuankaError("no provider is set up: set DUANKA_OIDC_ISSUER (docs/PEOPLE.md)")
+    account = credentials.bound_account(issuer, subject)
+    with at_desk() as (here, by):
+        kind = requests.PersonProposal.SUBJECT
+        asked, _ = here.persons.propose(kind, Person(person, Role.DESK), by, here.now(), account)
+    OUT.print(tables.request_page(asked))
+    tables.show_first_half(asked, None)
+
+
+@command(of_persons, Permission.REMOVE_CREDENTIAL, "unbind-oidc")
+def unbind_oidc(person: PersonId, why: Why) -> None:
+    """Let a person sign in by the provider no more, and end their sessions: a supervisor, or the person."""
+    with at_desk() as (here, by):
+        here.sign_in.credentials.remove(person, CredentialKind.SUBJECT, by, why, here.now())
+    say(f"{person} 的统一身份绑定已解除。", f"{person} is bound to no subject any more.")
 
 
 @command(of_persons, Permission.LIST_SESSIONS)

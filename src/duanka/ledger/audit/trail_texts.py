@@ -159,6 +159,8 @@ _ROWS = {
     "sign_in.end": BilingualText("登录会话结束", "session ended"),
     "sign_in.failed": BilingualText("登录失败", "wrong password"),
     "sign_in.locked": BilingualText("登录名暂时锁定", "login name locked for a time"),
+    "subject.approve": BilingualText("复核通过统一身份绑定", "subject approved"),
+    "subject.reject": BilingualText("否决统一身份绑定", "subject rejected"),
     "store.attach": BilingualText("关联记录库", "store attached"),
     "take.undo": BilingualText("撤销接收", "take undone"),
     "unlinked.begin": BilingualText("无链接核验：开始", "check without a link begun"),

@@ -1,7 +1,8 @@
-"""By what people sign in with a browser: passwords under a login name.
+"""By what people sign in with a browser: passwords under a login name, and subjects of an OIDC issuer.
 
 One's own password is set with one's own key. Somebody else's is generated in two halves, as a key is: who proposed it
 sees one half and who approved it the other, so neither can act as its owner, who must change it at the first sign-in.
+A subject is bound by two people, too.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from duanka.domain.authority import Permission, authorize
 from duanka.domain.bounds import reason_for
+from duanka.domain.identity_provider import MOST_SUBJECT
 from duanka.domain.order import OrderError, Person
 from duanka.domain.person import same_person
 from duanka.domain.sign_in import CredentialKind, SessionEnd, good_password, login_name, new_password_half
@@ -25,7 +27,10 @@ from duanka.ledger.db.tables_sign_in import credentials
 from duanka.ledger.people.kept_people import KeptPeople
 from duanka.ledger.people.keys import changing_people, half_hash
 from duanka.ledger.people.passwords import PasswordHashing
+from duanka.ledger.people.requests import PersonProposal
 from duanka.ledger.people.staff_sessions import acted_on, end_sessions
+
+WITH_ACCOUNT = (PersonProposal.PASSWORD, PersonProposal.SUBJECT)
 
 
 @dataclass(frozen=True)
@@ -83,16 +88,16 @@ class Credentials:
         self._keep_outside(now)
         return name, made
 
-    def remove_password(self, person: str, by: Person, why: str, now: datetime) -> None:
-        """Take a password out of force, and end the person's sessions; idempotent.
+    def remove(self, person: str, kind: CredentialKind, by: Person, why: str, now: datetime) -> None:
+        """Take a password or the binding to a subject out of force, and end the person's sessions; idempotent.
 
         PermissionDenied: needs a supervisor or the person.
         """
-        authorize(by, Permission.REMOVE_PASSWORD)
-        why = reason_for(why, "the password is removed")
+        authorize(by, Permission.REMOVE_CREDENTIAL)
+        why = reason_for(why)
         with changing_people(self._store) as connection:
             acted_on(connection, person, by)
-            told, was = _revoke(connection, person, CredentialKind.PASSWORD, now)
+            told, was = _revoke(connection, person, kind, now)
             if told:
                 entry = AuditEntry(now, by, "credential.revoke", person, why, before=told, found=was)
                 self._trail.append(connection, [entry])
@@ -124,23 +129,50 @@ def replace_password(
     return number
 
 
-def put_generated_password(
-    connection: Connection, hashing: PasswordHashing, request: RowMapping, by: Person, now: datetime
-) -> tuple[str, dict[str, object], dict[str, str]]:
-    """Put a proposed password in force, when `by` approves it; the caller audits it and ends the sessions.
-
-    Returns its second half, what the trail tells of it, and digests from before.
-    """
-    person, second = request["person"], new_password_half()
-    new = NewCredential(
-        person,
-        CredentialKind.PASSWORD,
-        login_for(connection, person, request["account"]),
-        request["proposed_by"],
-        by.id,
-        hash=hashing.of_halves(request["half"], second),
-        generated=True,
+def account_for(connection: Connection, what: PersonProposal, person: str, account: str) -> str:
+    """The account that a proposal names. OrderError: somebody has it, or it is no subject."""
+    if what is PersonProposal.PASSWORD:
+        return login_for(connection, person, account)
+    if what is not PersonProposal.SUBJECT:
+        return ""
+    issuer, _, subject = account.partition(" ")
+    named = (
+        credentials.c.issuer == issuer,
+        credentials.c.name == subject,
+        credentials.c.revoked_at.is_(None),
     )
+    taken = select(credentials.c.person).where(*named, credentials.c.person != person)
+    if connection.execute(taken).first():
+        raise OrderError(
+            f"{subject!r} of {issuer} is bound to somebody else: `duanka persons unbind-oidc` first"
+        )
+    return account
+
+
+def bound_account(issuer: str, subject: str) -> str:
+    """A subject of an issuer, as a proposal has it. OrderError: no subject."""
+    if not 0 < len(subject) <= MOST_SUBJECT or not subject.isprintable() or subject != subject.strip():
+        raise OrderError(f"a subject has 1 to {MOST_SUBJECT} visible letters, as the provider names it")
+    return f"{issuer} {subject}"
+
+
+def put_approved(
+    connection: Connection, hashing: PasswordHashing, request: RowMapping, by: Person, now: datetime
+) -> tuple[str | None, dict[str, object], dict[str, str]]:
+    """Put a proposed password or subject in force, when `by` approves it; the caller audits it and ends the sessions.
+
+    Returns a password's second half, what the trail tells, and digests from before.
+    """
+    person, what = request["person"], PersonProposal(request["what"])
+    account, second = account_for(connection, what, person, request["account"]), None
+    if what is PersonProposal.SUBJECT:
+        issuer, _, name = account.partition(" ")
+        new = NewCredential(person, CredentialKind.SUBJECT, name, request["proposed_by"], by.id, issuer)
+    else:
+        second = new_password_half()
+        hashed = hashing.of_halves(request["half"], second)
+        kind = CredentialKind.PASSWORD
+        new = NewCredential(person, kind, account, request["proposed_by"], by.id, hash=hashed, generated=True)
     _, told, before, was = put_credential(connection, new, now)
     return second, {**told, **({"replaces": before["credential"]} if before else {})}, was
 

@@ -1,7 +1,7 @@
 """Persons: the first two at set-up, others proposed and approved by two people.
 
-A person, a change of role or scope, a key, and a password for somebody else take two people each. Disabling and
-revoking take one supervisor.
+A person, a change of role or scope, a key, a password for somebody else, and a subject take two people each.
+Disabling and revoking take one supervisor.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from duanka.ledger.audit.trail import AuditEntry, Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.rows import new_id, person_of
 from duanka.ledger.db.tables_people import invitations, person_requests, persons
-from duanka.ledger.people.credentials import login_for, put_generated_password
+from duanka.ledger.people.credentials import WITH_ACCOUNT, account_for, put_approved
 from duanka.ledger.people.kept_people import KeptPeople
 from duanka.ledger.people.keys import (
     PREFIX,
@@ -137,12 +137,12 @@ class Persons:
     # --- requests: four eyes ---
 
     def propose(
-        self, what: PersonProposal, person: Person, by: Person, now: datetime, login: str = ""
+        self, what: PersonProposal, person: Person, by: Person, now: datetime, account: str = ""
     ) -> tuple[PersonRequest, str | None]:
-        """Propose a person, a change, a key or a password; return also the first half of a new key or password.
+        """Propose a person, a change, a key, a password or a subject; return also the first half of a key or password.
 
-        `person`: the proposed state; for a key or a password only the id matters. `login`: name for a password; "": the
-        present one, or the id. OrderError, BadPerson: what is wrong with it.
+        `person`: the proposed state; for the last three only the id matters. `account`: login name for a password ("":
+        the latest one, or the id), or issuer and subject (`bound_account`). OrderError, BadPerson: what is wrong.
         """
         authorize(by, Permission.PROPOSE_PERSON)
         with changing_people(self._store) as connection:
@@ -150,7 +150,7 @@ class Persons:
             nothing_waits(connection, wanted.id, now)
             not_too_many(connection, by)
             half, shown = _first_half(what)
-            account = login_for(connection, wanted.id, login) if what is PersonProposal.PASSWORD else ""
+            account = account_for(connection, what, wanted.id, account)
             number = new_id("P")
             row = {
                 "id": number,
@@ -164,7 +164,7 @@ class Persons:
             }
             connection.execute(insert(person_requests).values(row))
             told = {"request": number, "what": what.value, **_facts(wanted)}
-            told |= {"login": account} if account else {}
+            told |= {"account": account} if account else {}
             self._trail.append(connection, [AuditEntry(now, by, "person.propose", wanted.id, after=told)])
             return request_of(request_row(connection, number)), shown
 
@@ -197,8 +197,8 @@ class Persons:
                 )
                 _two_supervisors_stay(connection, before)
             second, told = None, {"request": number, **_facts(wanted)}
-            if request.what is PersonProposal.PASSWORD:
-                second, more, replaced = put_generated_password(connection, self._hashing, row, by, now)
+            if request.what in WITH_ACCOUNT:
+                second, more, replaced = put_approved(connection, self._hashing, row, by, now)
                 end_sessions(connection, self._trail, wanted.id, SessionEnd.PASSWORD, by, now)
                 told |= more
                 found_as |= replaced
@@ -310,7 +310,7 @@ def _checked(connection: Connection, what: PersonProposal, person: Person) -> Pe
             raise OrderError(f"{person.id} is somebody already: ids are never given twice; choose another")
     elif row is None or row["disabled_at"]:
         raise OrderError(f"nobody in force has the id {person.id[:32]!r}; `duanka persons list` names them")
-    if what in (PersonProposal.KEY, PersonProposal.PASSWORD) and row:
+    if what in (PersonProposal.KEY, *WITH_ACCOUNT) and row:
         return person_of(row)
     if person.role not in WITH_KEYS:
         raise OrderError(f"nobody is {person.role}; roles of people: {', '.join(WITH_KEYS)}")
@@ -318,8 +318,8 @@ def _checked(connection: Connection, what: PersonProposal, person: Person) -> Pe
 
 
 def _first_half(what: PersonProposal) -> tuple[str | None, str | None]:
-    """Draw the first half of a key or password; also as it is shown. None for a change."""
-    if what is PersonProposal.CHANGE:
+    """Draw the first half of a key or password; also as it is shown. None for a change or a subject."""
+    if what in (PersonProposal.CHANGE, PersonProposal.SUBJECT):
         return None, None
     if what is PersonProposal.PASSWORD:
         return (half := new_password_half()), half

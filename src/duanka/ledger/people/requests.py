@@ -22,7 +22,8 @@ class PersonProposal(WordedEnum):
     PERSON = "person", "新增人员"
     CHANGE = "change", "变更人员"
     KEY = "key", "新增密钥"
-    PASSWORD = "password", "生成口令"  # a kind
+    PASSWORD = "password", "生成口令"
+    SUBJECT = "subject", "绑定统一身份"
 
 
 class RequestOutcome(WordedEnum):
@@ -35,7 +36,8 @@ class RequestOutcome(WordedEnum):
 
 @dataclass(frozen=True)
 class PersonRequest:
-    """A request. `person`: the proposed state; `outcome`: None while pending; `account`: login name of a password."""
+    """A request. `person`: the proposed state; `outcome`: None while pending; `account`: login name of a password, or
+    issuer and subject."""
 
     id: str
     what: PersonProposal

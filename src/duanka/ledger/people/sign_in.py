@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, RowMapping, delete, insert, or_, select, update
 
+from duanka.domain.identity_provider import IdentityRefused
 from duanka.domain.order import SYSTEM, Person
 from duanka.domain.sign_in import (
     FAILURES_FORGOTTEN,
@@ -92,6 +93,29 @@ class SignIn:
         self._note_failure(row, tried, address, now)
         raise SignInRefused(REFUSED)
 
+    def begin_by_subject(
+        self, issuer: str, subject: str, once: str, address: str, now: datetime
+    ) -> StaffSession:
+        """Begin a session of whoever is bound to a subject of an OIDC issuer. `once`: of the answer that names it.
+
+        IdentityRefused: nobody is, or the answer was used before.
+        """
+        tried = self._counted(f"\0once {once}", now)
+        if tried.locked or tried.failures > 1:
+            raise IdentityRefused("this answer of the provider was used before; sign in again")
+        of_subject = (credentials.c.kind == CredentialKind.SUBJECT.value, credentials.c.revoked_at.is_(None))
+        named = (*of_subject, credentials.c.issuer == issuer, credentials.c.name == subject)
+        with changing_people(self._store) as connection:
+            row = connection.execute(select(credentials).where(*named)).mappings().first()
+            person = self._owner(connection, row["id"], now) if row else None
+            if row and person:
+                return self._begun(connection, person, row, address, None, {}, now)
+        _log.warning("sign-in refused from %s: nobody is bound to the subject that %s names", address, issuer)
+        raise IdentityRefused(
+            f"nobody here is bound to {subject!r} of {issuer}: tell a supervisor, who does `duanka persons bind-oidc"
+            " ID SUBJECT`; another one approves"
+        )
+
     def change_password(
         self, session: StaffSession, present: str, new: str, address: str, now: datetime
     ) -> StaffSession:
@@ -132,11 +156,13 @@ class SignIn:
         person: Person,
         credential: RowMapping,
         address: str,
-        tried: _Try,
+        tried: _Try | None,
         told: Mapping[str, object],
         now: datetime,
     ) -> StaffSession:
-        connection.execute(delete(sign_in_tries).where(sign_in_tries.c.login_hash == tried.key))
+        """Begin a session, and audit it. `tried`: is forgotten; None: nothing is."""
+        if tried:
+            connection.execute(delete(sign_in_tries).where(sign_in_tries.c.login_hash == tried.key))
         session, facts = self._sessions.begin(connection, person, credential, address, now)
         entry = AuditEntry(now, person, "sign_in.begin", session.id, after={**facts, **told})
         self._trail.append(connection, [entry])

@@ -24,6 +24,13 @@ class SignInAsked(AskedModel):
     password: _Password
 
 
+class SignInWays(View):
+    """How people sign in at this installation."""
+
+    password: bool
+    oidc: bool = Field(description="By an OpenID Connect provider: `GET /session/oidc`.")
+
+
 class PasswordAsked(AskedModel):
     """Another password for whoever is signed in."""
 

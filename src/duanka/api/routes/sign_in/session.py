@@ -32,11 +32,11 @@ async def sign_in(request: Request, here: Here, asks: SignInAsked, answer: Respo
     """
     refuse_other_sites(request)
     address = access.address_of(request)
-    _not_too_many(here, address)
+    not_too_many(here, address)
 
     def begin() -> StaffSession:
         session = here.desk.sign_in.passwords.begin(asks.login, asks.password, address, here.now)
-        _end_former(request, here)
+        end_former(request, here)
         return session
 
     session = await as_long(begin, here.limits.sign_in_least, here.hashing)
@@ -68,7 +68,7 @@ async def change_password(
     409: the new one is easily guessed, or the present one.
     """
     address = access.address_of(request)
-    _not_too_many(here, address)
+    not_too_many(here, address)
     changed = await as_long(
         lambda: here.desk.sign_in.passwords.change_password(
             session, asks.present, asks.new, address, here.now
@@ -80,7 +80,7 @@ async def change_password(
     return SessionShown.told(changed, csrf_token(changed.token))
 
 
-def _not_too_many(here: Context, address: str) -> None:
+def not_too_many(here: Context, address: str) -> None:
     """Problem 429 after too many tries from one address; 503 where too many passwords wait to be hashed."""
     if wait := here.sign_in.take(address):
         raise too_many(wait)
@@ -90,7 +90,7 @@ def _not_too_many(here: Context, address: str) -> None:
         raise Problem(503, "too many sign in at once; try again", {"Retry-After": "3"})
 
 
-def _end_former(request: Request, here: Context) -> None:
+def end_former(request: Request, here: Context) -> None:
     """End the session that the browser had before."""
     if COOKIE not in request.cookies:
         return

@@ -1,0 +1,1 @@
+"""Signing in: by a password, by an OpenID Connect provider."""

@@ -1,0 +1,1 @@
+"""Wiring of the provider that people sign in by."""
