@@ -15,7 +15,7 @@ from duanka.api.http import auth as access
 from duanka.api.http.endpoints import May
 from duanka.api.http.rate_limit import Buckets
 from duanka.api.routes import bulk_actions as acts
-from duanka.api.routes import cards, disavowals, orders, records, reviews, rings, takes
+from duanka.api.routes import cards, changes, disavowals, orders, records, reviews, rings, takes
 from duanka.api.routes import counter_checks as counters
 from duanka.api.routes import holder as holders
 from duanka.api.routes import statistics as figures
@@ -64,7 +64,8 @@ def _who() -> Mapping[tuple[str, str], frozenset[Role]]:
     found = dict[tuple[str, str], frozenset[Role]]()
     casework = (accounts, runs, listings, casework_figures, cases, clues, victims)
     papers = (billing, copies, statements)
-    staff = (headline, acts, cards, counters, disavowals, figures, orders, records, reviews, rings, takes)
+    of_orders = (acts, cards, changes, counters, disavowals, orders, records, reviews, rings, takes)
+    staff = (headline, figures, *of_orders)
     for router in (*staff, *casework, *papers, checks, holders, sending, unlinked):
         for route in router.router.routes:
             assert isinstance(route, APIRoute)
@@ -191,6 +192,7 @@ def ask(caller: Caller, method: str, path: str) -> httpx.Response:
     real = real.replace("{actId}", "A000000000000") + (
         "?" + PERIOD if "figures" in path and "assessment" not in path else ""
     )
+    real += "?seconds=1" if path == "/changes" else ""
     real += "?measure=confirmed" if path.endswith("/rows") and "assessment" in path else ""
     if method == "GET":
         return caller.client.get(BASE + real)
