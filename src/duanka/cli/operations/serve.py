@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from duanka.network.sip import kamailio
     from duanka.network.sms.proxy import process as proxy
     from duanka.sandbox import demo as app_demo
+    from duanka.sandbox import desk_demo
 else:
     app_demo = lazily("duanka.sandbox.demo")
+    desk_demo = lazily("duanka.sandbox.desk_demo")
     app_live = lazily("duanka.bootstrap.live")
     app_serve = lazily("duanka.bootstrap.serve")
     proxy = lazily("duanka.network.sms.proxy.process")
@@ -91,6 +93,10 @@ def demo(
         Path | None,
         typer.Option(help="Begin a new order database in which the signature of an invented police counts."),
     ] = None,
+    console: Annotated[
+        Path | None,
+        typer.Option(help="Serve the console on the invented province in this folder, until Ctrl-C."),
+    ] = None,
 ) -> None:
     """An invented gang calls over a real home register, call proxy and message path, and goes dark."""
     if trust:
@@ -102,6 +108,19 @@ def demo(
         )
         for login in logins:
             OUT.print(login, soft_wrap=True)
+        return
+    if console:
+        chosen = load_settings()
+        log_as(chosen.log)
+        with Ticker(ERR) as ticker:
+            desk_demo.demo_console(
+                chosen,
+                policy_named(chosen.policy),
+                console,
+                lambda line: OUT.print(line, soft_wrap=True),
+                ticker.say,
+                ticker,
+            )
         return
     if not network:
         raise DuankaError("say what to show: duanka demo --network (records alone: make demo)")
