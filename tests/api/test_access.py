@@ -90,6 +90,12 @@ BODIES: Mapping[str, Any] = {
     "/rings/retrieve": {"imei": "86012304000001", "caseNumber": "1", "why": "w"},
     "/rings/retrieve-file": {"outlet": "S-1", "caseNumber": "1", "why": "w", "file": "ring.csv"},
     "/rings/propose-stop": {"ring": "R00001", "caseNumber": "1", "reason": {"zh": "团伙", "en": "a ring"}},
+    "/orders/preview-act": {"event": "suspend", "matching": {}},
+    "/orders/propose-act": {
+        "event": "suspend",
+        "orderIds": ["V0123456789AB"],
+        "reason": {"zh": "举报", "en": "reported"},
+    },
     "/contacts/retrieve": {"phoneNumbers": [phone()], "caseNumber": "1", "why": "w"},
     "/cards/police-stop": {"phoneNumber": phone(), "caseNumber": "1", "why": "w"},
     "/cards/police-release": {"phoneNumber": phone(), "why": "w"},

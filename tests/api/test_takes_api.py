@@ -46,7 +46,10 @@ def test_a_take_is_seen_released_undone_and_withdrawn_by_http(store: Store, tmp_
             "/cards/retrieve-dossier", {**asked, "caseNumber": "A1"}
         )
         assert police.json()["kept"] == [], "for whoever takes decisions alone"
-        assert clerk.post("/held-decisions/take", {"why": "it is none"}).json()["opened"] == 1
+        other = {"why": "of another rule", "rules": ["night_calls"]}
+        assert clerk.post("/held-decisions/take", other).json()["opened"] == 0
+        mine = {"why": "it is none", "rules": ["fan_out"], "cities": ["130100"], "tiers": ["medium"]}
+        assert clerk.post("/held-decisions/take", mine).json()["opened"] == 1
         assert clerk.post("/cards/retrieve-dossier", asked).json()["kept"] == []
         undone = clerk.post(f"/takes/{take['id']}/undo", {"why": "wrong"}).json()
         assert (undone["act"]["done"], undone["proposed"]["total"]) == (2, 1)

@@ -76,6 +76,9 @@ class Release(Because):
 
     phone_numbers: list[PhoneNumber] = Field(default=[], max_length=10_000)
     tiers: list[TierName] = Field(default=[], max_length=4)
+    rules: list[_Name] = Field(default=[], max_length=64)
+    cities: list[_Name] = Field(default=[], max_length=64)
+    operators: list[_Name] = Field(default=[], max_length=64)
     limit: int = Field(default=10_000, ge=1, le=10_000, description="At most so many, the heaviest.")
 
 
@@ -144,7 +147,14 @@ def list_held_decisions(here: Here, by: access.Caller) -> HeldList:
 def take_held_decisions(here: Here, by: access.Caller, asks: Release) -> shown.ReceivedShown:
     """Each becomes an order, or joins the open one of its card."""
     cards = frozenset(card_of(number) for number in asks.phone_numbers)
-    choice = Choice(tiers=frozenset(asks.tiers), cards=cards, limit=asks.limit)
+    choice = Choice(
+        frozenset(asks.tiers),
+        frozenset(asks.rules),
+        frozenset(asks.cities),
+        frozenset(asks.operators),
+        cards,
+        asks.limit,
+    )
     taken = here.desk.takes.take_held(choice, by, here.now, asks.why)
     return shown.ReceivedShown.of(taken.received)
 

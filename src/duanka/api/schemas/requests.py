@@ -13,7 +13,7 @@ from pydantic.alias_generators import to_camel
 from duanka.domain.bulk_action import card_of
 from duanka.domain.counter_check import MOST_LETTERS, CounterCheck, Document
 from duanka.domain.fraud_kind import FraudKind
-from duanka.domain.order import Event, Grounds, Kind, State
+from duanka.domain.order import Kind, State
 from duanka.domain.order_decision import OrderDecision
 from duanka.domain.order_decision import RequestedAction as AskedFor
 from duanka.domain.text import BilingualText
@@ -235,8 +235,8 @@ class Unmask(Because):
     """A request to see full numbers."""
 
 
-class OrderQuery(AskedModel):
-    """Which orders to list; omitted parameters do not restrict."""
+class OrderConditions(AskedModel):
+    """Conditions on orders; omitted ones do not restrict."""
 
     kind: Kind | None = None
     state: State | None = None
@@ -250,10 +250,6 @@ class OrderQuery(AskedModel):
     rule: RuleId | None = None
     operator: PlaceName | None = None
     city: PlaceName | None = None
-    sort: Sort = Sort.OPENED
-    counts: bool = Field(default=False, description="Count all of them, too.")
-    after: After = None
-    limit: Limit = 50
 
     def filter(self, card: str | None = None) -> Filter:
         """Return the filter; operator or city `-` means unknown."""
@@ -268,6 +264,15 @@ class OrderQuery(AskedModel):
             operators=(place_named(self.operator),) if self.operator else (),
             cities=(place_named(self.city),) if self.city else (),
         )
+
+
+class OrderQuery(OrderConditions):
+    """Which orders to list; omitted parameters do not restrict."""
+
+    sort: Sort = Sort.OPENED
+    counts: bool = Field(default=False, description="Count all of them, too.")
+    after: After = None
+    limit: Limit = 50
 
 
 class Search(OrderQuery):
@@ -325,45 +330,6 @@ class PoliceRelease(AskedModel):
     def because(self) -> str:
         """Return case and reason for the audit trail."""
         return ": ".join(part.strip() for part in (self.case_number, self.why) if part)
-
-
-class Proposal(AskedModel):
-    """A stop or release of one card or many; a second person approves it (双人复核)."""
-
-    event: Literal[
-        Event.BAR_OUTGOING,
-        Event.LIFELINE,
-        Event.SUSPEND,
-        Event.PUNISH,
-        Event.CANCEL,
-        Event.RESTORE,
-        Event.EASE,
-        Event.EASE_TO_LIFELINE,
-        Event.WITHDRAW,
-    ] = Field(
-        description="单停, 保底服务, 双停, 惩戒停机, 销户; 复通, 双停或保底服务改单停, 双停改保底服务, 撤销核验."
-    )
-    phone_numbers: list[PhoneNumber] = Field(
-        min_length=1, max_length=10_000, json_schema_extra={"uniqueItems": False}
-    )
-    reason: WordsAsked = Field(
-        description="It stays in the audit trail; the holders read the policy's text for it."
-    )
-    redress: WordsAsked | None = Field(
-        default=None, description="The way of redress; by default the policy's."
-    )
-    papers: WordsAsked | None = Field(
-        default=None, description="The papers to bring; by default the policy's."
-    )
-    until: Moment | None = Field(default=None, description="Until when; for punish.")
-
-    def grounds(self, redress: BilingualText, papers: BilingualText) -> Grounds:
-        """Return the texts for the holders."""
-        return Grounds(
-            self.reason.words(),
-            self.redress.words() if self.redress else redress,
-            self.papers.words() if self.papers else papers,
-        )
 
 
 class DemandAsked(AskedModel):

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pydantic import Field
 
 from duanka.domain import police_reasons
+from duanka.domain.bulk_action import BulkActionState
 from duanka.domain.decision import Tier
 from duanka.domain.headline import HeadlineFigure
 from duanka.domain.local_time import operator_zone
@@ -14,6 +15,7 @@ from duanka.domain.order import Event, Kind, State
 from duanka.domain.person import Role
 from duanka.domain.text import WordedEnum
 from duanka.orders.masking import View
+from duanka.orders.proposing.chosen_orders import LeftOutReason
 from duanka.orders.views import WordsShown
 from duanka.rules import RULES
 
@@ -38,6 +40,8 @@ class VocabularyShown(View):
     tiers: Words
     roles: Words
     figures: Words = Field(description="The headline figures.")
+    act_states: Words = Field(description="Of bulk actions.")
+    left_out: Words = Field(description="Why a bulk action leaves a card alone.")
     rules: dict[str, RuleWordsShown]
     reasons: Words = Field(description="Of codes that stand among the rules of an order, and are none.")
     time_zone: str = Field(
@@ -54,6 +58,8 @@ class VocabularyShown(View):
             tiers={tier.word: WordsShown.of(tier.words) for tier in Tier},
             roles=_words(Role),
             figures=_words(HeadlineFigure),
+            act_states=_words(BulkActionState),
+            left_out=_words(LeftOutReason),
             rules={rule.id: RuleWordsShown.of(rule) for rule in RULES},
             reasons={code: WordsShown.of(words) for code, words in police_reasons.WORDS.items()},
             time_zone=operator_zone().name,

@@ -49,7 +49,7 @@ DONE, SKIPPED = CardOutcome.DONE.value, CardOutcome.SKIPPED.value
 # States reached by notices and deadlines alone.
 _NOT_MOVED = (State.OPENED, State.UNDELIVERABLE, State.NOTIFIED, State.EXPIRED)
 _GIVES_BACK = {Kind.VERIFICATION: Event.WITHDRAW, Kind.RESTRICTION: Event.RESTORE}
-_TARGET = {
+TARGETS = {
     Event.BAR_OUTGOING: State.OUTGOING_BARRED,
     Event.LIFELINE: State.LIFELINE,
     Event.SUSPEND: State.SUSPENDED,
@@ -188,7 +188,7 @@ def _restrict(unit: UnitOfWork, act: RowMapping, card: str, event: Event) -> tup
             raise NoSuchTransition("it is not stopped: only a card that is stopped is cancelled")
         opened = unit.open(Kind.RESTRICTION, card, facts["grounds"], SYSTEM, why)
         return None, apply_event(unit, opened, event, SYSTEM, why, **facts)
-    if before.state is _TARGET.get(event):
+    if before.state is TARGETS.get(event):
         raise NoSuchTransition(f"it is {before.state} already, by {before.id}")
     _no_police_matter(before, event)
     return before, apply_event(unit, before, event, SYSTEM, why, **facts)

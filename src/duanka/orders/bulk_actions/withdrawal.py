@@ -94,7 +94,7 @@ class Withdrawals:
         )
 
     def propose(
-        self, which: Which, by: Person, why: str, now: datetime, at_once: int = MOST_CARDS
+        self, which: Which, by: Person, why: str | BilingualText, now: datetime, at_once: int = MOST_CARDS
     ) -> BulkAction:
         """Withdraw the selected verifications as one bulk action.
 
@@ -104,7 +104,8 @@ class Withdrawals:
         OrderError: the selection is empty, or a named order is not a verification. UnknownOrder: no such order.
         """
         authorize(by, Permission.PROPOSE_BULK_ACTION)
-        if not why.strip():
+        reason = BilingualText(why, why) if isinstance(why, str) else why
+        if not reason.en.strip():
             raise OrderError("say why they are withdrawn: the reason stays in the audit trail")
         seen = self.look(which, by)
 
@@ -113,9 +114,7 @@ class Withdrawals:
             alone = not any(needs_two_people(unit, order.card, order) for order in seen.orders)
             if not alone:
                 not_too_many(unit, by, len(seen.orders))
-            return store_withdrawal(
-                unit, seen.orders, BilingualText(why, why), by, alone=alone, left_out=seen.left_out
-            )
+            return store_withdrawal(unit, seen.orders, reason, by, alone=alone, left_out=seen.left_out)
 
         return self.finish(self._orders.transaction(work, now), now, at_once)
 

@@ -1,0 +1,1 @@
+"""Bulk actions for what people see in lists: orders, whose numbers are masked there."""
