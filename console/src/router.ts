@@ -6,6 +6,9 @@ const routes: RouteRecordRaw[] = [
   { path: "/queue", name: "queue", component: () => import("./queue/QueuePage.vue") },
   // a card is named by one of its orders: a number never stands in an address
   { path: "/orders/:orderId", name: "order", component: () => import("./card/CardPage.vue"), props: true },
+  { path: "/acts", name: "acts", component: () => import("./acts/ActsPage.vue") },
+  { path: "/acts/:actId", name: "act", component: () => import("./acts/ActPage.vue"), props: true },
+  { path: "/takes", name: "takes", component: () => import("./takes/TakesPage.vue") },
   { path: "/:rest(.*)", redirect: "/today" },
 ];
 

@@ -38,3 +38,10 @@ export function until(at: string, now: number): number {
 export function count(many: number): string {
   return many.toLocaleString("en-US");
 }
+
+/** Midnight at which a day (2026-12-31) begins where the operator is, as the API takes moments. */
+export function midnight(day: string): string {
+  const parts = new Intl.DateTimeFormat("en-US", { timeZone: zone, timeZoneName: "longOffset" }).formatToParts(new Date(`${day}T00:00:00Z`));
+  const offset = parts.find((part) => part.type === "timeZoneName")?.value.replace("GMT", "") || "+00:00";
+  return `${day}T00:00:00${offset}`;
+}

@@ -8,7 +8,7 @@ import { api, BASE, type Schemas, told } from "@/api/client";
 import { useZone } from "@/parts/times";
 
 export type Bilingual = Schemas["WordsShown"];
-type Table = "kinds" | "states" | "events" | "tiers" | "roles" | "figures";
+type Table = "kinds" | "states" | "events" | "tiers" | "roles" | "figures" | "actStates" | "leftOut";
 
 export function useVocabulary() {
   const { locale } = useI18n();

@@ -38,6 +38,7 @@ class TakeShown(View):
     )
     kept: dict[str, int] = Field(description="How many still wait: left, held, narrower.")
     covers: str = Field(description="What its records cover; empty where nobody said so.")
+    covers_words: views.WordsShown | None = Field(description="`covers` in both languages.")
     undone_at: datetime | None
     undone_by: str | None
     undone_in: list[str] = Field(description="The bulk actions that undo it, each with its state.")
@@ -45,7 +46,8 @@ class TakeShown(View):
     @classmethod
     def of_take(cls, take: Take) -> TakeShown:
         """Convert, without the file's path, which means nothing on other machines."""
-        return cls.of({**vars(take), "covers": str(take.covers or "")})
+        words = views.WordsShown.of(take.covers.words) if take.covers else None
+        return cls.of({**vars(take), "covers": str(take.covers or ""), "covers_words": words})
 
 
 class Takes(View):
