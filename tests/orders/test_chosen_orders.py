@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 from sqlalchemy import select
@@ -81,7 +82,7 @@ def test_the_preview_tells_of_each_card_why_it_is_left_alone_and_the_proposal_ha
     store: Store,
 ) -> None:
     book = _with_open_orders(store, 5).orders
-    acts = BulkActionService(book_on(store, replace(AT_ONCE, protected=frozenset({card(1)}))))
+    acts = BulkActionService(book_on(store, replace(AT_ONCE, protected=(card(1),))))
     ids = _ids(book, 0, 1, 2, 3, 4)
     stopped = acts.propose(Event.BAR_OUTGOING, [card(2)], WHY, DESK, NOW)
     acts.approve(stopped.id, SECOND, "seen", NOW)
@@ -165,7 +166,13 @@ def test_a_card_with_several_chosen_orders_counts_once(store: Store) -> None:
     assert (told.orders, told.cards) == (2, 1)
 
 
-@pytest.mark.parametrize("act", [preview, lambda *a: propose_for_orders(*a[:3], WHY, *a[3:])])
+def _proposing(
+    acts: BulkActionService, event: Event, which: Sequence[str], by: Person, now: datetime
+) -> object:
+    return propose_for_orders(acts, event, which, WHY, by, now)
+
+
+@pytest.mark.parametrize("act", [preview, _proposing])
 def test_who_may_not_propose_or_not_see_the_orders_is_refused(
     store: Store, act: Callable[..., object]
 ) -> None:

@@ -22,7 +22,8 @@ export function story(act: BulkAct, undoing: BulkAct[], say: Telling): Sentence[
   if (act.state === "rejected") return [...told, { key: "rejected", values: { ...values, at: say.time(act.finishedAt ?? act.proposedAt) } }];
   if (act.state === "running") return [...told, { key: "running", values: { ...values, left: say.count(act.total - act.done - act.skipped) } }];
   told.push({ key: "done", values: { ...values, at: say.time(act.approvedAt ?? act.proposedAt) } });
-  for (const back of undoing) {
+  // what was put back at once goes before what still waits
+  for (const back of [...undoing].sort((a, b) => Number(a.state === "proposed") - Number(b.state === "proposed"))) {
     const how = { id: back.id, by: back.proposedBy, at: say.time(back.proposedAt), done: say.count(back.done), total: say.count(back.total), skipped: say.count(back.skipped) };
     const waits = back.state === "proposed";
     told.push({ key: waits ? "backProposed" : back.state === "rejected" ? "backRejected" : "back", values: how });

@@ -187,7 +187,7 @@ export const en: Words = {
   },
   acts: {
     title: "Bulk actions",
-    all: "all {shown} are in the list",
+    all: "{shown} in the list: all of them",
     allWaiting: "all {shown} that wait for approval are in the list; decided ones are not",
     more: "the latest {shown} are shown, there are older ones",
     waitingOnly: "waiting for approval only",
@@ -205,7 +205,7 @@ export const en: Words = {
       rejected: "The proposal of {by} for {total} cards was rejected at {at}. Nothing changed.",
       running: "Under way: {event}, {done} of {total} cards done, {skipped} skipped, {left} to go.",
       done: "{event}, from {at}: {done} cards were changed and {skipped} skipped.",
-      back: "{by} undid it at {at}: {id} has put {done} of {total} cards back ({skipped} no longer applied).",
+      back: "{by} undid it at {at}: {id} has put {done} of {total} cards back ({skipped} skipped).",
       backProposed: "{total} cards take two people to be put back: {id} waits for approval.",
       backRejected: "{id}, which would put {total} cards back, was rejected: they stay as they are.",
       partly: "It still stops cards.",
@@ -255,7 +255,7 @@ export const en: Words = {
   },
   takes: {
     title: "Takes",
-    all: "all {shown} takes are in the list",
+    all: "{shown} in the list: all of them",
     latest: "the latest {shown} takes are shown; older ones: duanka orders takes",
     empty: "No decisions were taken yet.",
     emptyHint: "Take the decisions of a scan with `duanka orders take`, or let `duanka serve` take them.",

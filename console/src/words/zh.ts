@@ -203,7 +203,7 @@ export const zh = {
       rejected: "{by} 提出的 {total} 张号码已于 {at} 否决，没有任何变更。",
       running: "正在执行：{total} 张中已{event} {done} 张，跳过 {skipped} 张，还剩 {left} 张。",
       done: "{at} 起执行：{done} 张号码已{event}，{skipped} 张跳过。",
-      back: "{by} 于 {at} 撤销：{id} 已还原 {done} 张（共 {total} 张，{skipped} 张不再适用）。",
+      back: "{by} 于 {at} 撤销：{id} 已还原 {done} 张（共 {total} 张，跳过 {skipped} 张）。",
       backProposed: "另有 {total} 张须双人复核才能还原：{id} 待复核。",
       backRejected: "{total} 张的还原（{id}）被否决，仍保持原处置。",
       partly: "尚有号码因此停机。",

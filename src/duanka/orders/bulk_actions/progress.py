@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pydantic import Field
-from sqlalchemy import Connection, Row, RowMapping, Table, func, select
+from sqlalchemy import Connection, RowMapping, Table, func, select
 
 from duanka.domain.authority import Permission, authorize
 from duanka.domain.order import Person
@@ -55,7 +55,7 @@ def progress_of(store: Store, act_id: str, by: Person) -> BulkActionProgressShow
     return BulkActionProgressShown(elements=elements, notices=dict(told))
 
 
-def _counted(connection: Connection, act: RowMapping, table: Table, column: str) -> Sequence[Row[Any]]:
+def _counted(connection: Connection, act: RowMapping, table: Table, column: str) -> Sequence[Any]:
     """Count rows of `table` that the bulk action made; later ones of the same orders are not its own."""
     if act["approved_at"] is None:
         return []
