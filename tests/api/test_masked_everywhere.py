@@ -101,7 +101,8 @@ def _asked(
             some = said if method == "get" else said[turn % 2 :: 2]
             pairs = itertools.product(about, said) if all_pairs else _each_once(about, some)
             for one, body in pairs:
-                yield method, path.replace("{orderId}", one).replace("{actId}", one), body
+                asked = path.replace("{orderId}", one).replace("{actId}", one)
+                yield method, f"{asked}?seconds=1" if path.endswith("/changes") else asked, body
     period = "since=2020-01-01T00:00:00Z&until=2030-01-01T00:00:00Z"
     for path in ("/figures", "/figures/handled-numbers"):
         yield "get", f"{BASE}{path}?{period}", None
