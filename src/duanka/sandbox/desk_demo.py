@@ -65,13 +65,13 @@ def demo_console(
     with app_orders.desk(ours, policy, create=True) as here:
         moment = app_orders.now()
         people = _people(here, moment)
+        if "store" in found:  # before the orders: its register says of which operator and city a card is
+            app_orders.attach_store(here, None, _WANG, _WHY)
         if here.reading.order_counts(Filter(), ViewerContext(_WANG), moment).total == 0:
             show(
                 "Filling the desk: orders of the invented province, and what people did with some of them ..."
             )
             _fill(here, folder / "out", moment)
-        if "store" in found:
-            app_orders.attach_store(here, None, _WANG, _WHY)
         passwords = {one: f"{new_password_half()}-{new_password_half()}" for one in people}
         for person, password in passwords.items():
             here.sign_in.credentials.set_password(person.id, password, "", person, moment)
