@@ -72,6 +72,7 @@ def test_a_person_looks_again_and_decides(desk: TestDesk, calling: Calling, peop
     file = works.post(path, {"why": "to compare"}).json()
     assert (base64.b64decode(file["reference"]), file["captured"]) == (b"a photo", kept[0])
     assert (file["similarity"], file["reasons"]) == (0.4, ["unsure"])
+    assert (file["reviewFrom"], file["passesFrom"]) == (0.36, 0.45)
     assert [(was["outcome"], was["reasons"], was["counted"]) for was in file["earlier"]] == [
         ("failed", ["too_dark"], False)
     ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from duanka.api.http import auth as access
 from duanka.api.http.dependencies import Context, Here
 from duanka.api.http.endpoints import Endpoints
@@ -11,7 +13,8 @@ from duanka.api.schemas import responses as shown
 from duanka.domain.authority import Permission, may
 from duanka.domain.bulk_action import card_of
 from duanka.domain.caller_answer import answer
-from duanka.domain.order import Kind, NoSuchTransition, Person, State
+from duanka.domain.order import Event, Kind, NoSuchTransition, Order, Person, State, events_of
+from duanka.domain.person import Role
 from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders import views
 from duanka.orders.intake.receiving import Received, receive_in
@@ -54,7 +57,18 @@ def _dossier(here: Context, by: Person, number: str, asks: asked.DossierAsked) -
     said = answer(dossier.card, dossier.orders, dossier.since, policy, known=dossier.known)
     found = shown.DossierShown.of(dossier, NumberMasking(wanted.unmasked))
     kept = here.desk.takes.kept_about(number, by) if may(by.role, Permission.LIST_TAKES) else ()
-    return found.model_copy(update={"answer": views.WordsShown.of(said), "kept": list(kept)})
+    told = {"answer": views.WordsShown.of(said), "kept": list(kept), "acts": _police_acts(dossier.orders, by)}
+    return found.model_copy(update=told)
+
+
+def _police_acts(orders: Iterable[Order], by: Person) -> list[Event]:
+    """Return what the table of transitions lets the police do with the restriction of a card, open or not there."""
+    if by.role is not Role.POLICE:
+        return []
+    stops = (one for one in orders if one.kind is Kind.RESTRICTION and not one.closed_at)
+    restriction = next(stops, None)
+    may_now = events_of(Kind.RESTRICTION, restriction.state if restriction else State.ACTIVE, by.role)
+    return [event for event in (Event.POLICE_STOP, Event.POLICE_RELEASE) if event in may_now]
 
 
 @router.endpoint(

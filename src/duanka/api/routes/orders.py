@@ -53,7 +53,7 @@ def search_orders(here: Here, by: access.Caller, search: asked.Search) -> shown.
 @router.endpoint("GET /orders/{orderId}", "One order with its trail · 工单详情", Permission.READ_ORDER)
 def get_order(here: Here, by: access.Caller, number: asked.AnyOrder) -> shown.OrderFileShown:
     """With audit trail, messages to the network and to the holder; numbers masked."""
-    return _file(here.desk.reading.order(number, ViewerContext(by), here.now), by, MASKED)
+    return _file(here, by, here.desk.reading.order(number, ViewerContext(by), here.now), MASKED)
 
 
 @router.endpoint(
@@ -66,7 +66,7 @@ def unmask_order(
     here: Here, by: access.Caller, number: asked.AnyOrder, asks: asked.Unmask
 ) -> shown.OrderFileShown:
     """Like `getOrder`, with full numbers; the audit trail keeps who asked, and why."""
-    return _file(here.desk.reading.order(number, reader(by, asks), here.now), by, IN_FULL)
+    return _file(here, by, here.desk.reading.order(number, reader(by, asks), here.now), IN_FULL)
 
 
 @router.endpoint(
@@ -178,12 +178,13 @@ def masked(order: Order) -> shown.OrderShown:
     return shown.OrderShown.of(MASKED.order(order))
 
 
-def _file(file: OrderFile, by: Person, sight: NumberMasking) -> shown.OrderFileShown:
+def _file(here: Context, by: Person, file: OrderFile, sight: NumberMasking) -> shown.OrderFileShown:
     order = file.order
     asked_for = _JUDGEMENTS if order.kind is Kind.OBJECTION else _MOVES
     may = events_of(order.kind, order.state, by.role)
     acts = [event for event in asked_for if event in may]
-    return shown.OrderFileShown.of({**vars(file), "acts": acts}, sight)
+    standing = here.desk.counter.standing(order.id, by)
+    return shown.OrderFileShown.of({**vars(file), "acts": acts, "counter": standing}, sight)
 
 
 def _found(here: Context, asks: asked.OrderQuery, which: Filter, who: ViewerContext) -> shown.Orders:

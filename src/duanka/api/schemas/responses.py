@@ -12,6 +12,7 @@ from duanka.domain.order import Event, Kind, State
 from duanka.orders.intake.takes import KeptShown
 from duanka.orders.masking import ShownNumber, View
 from duanka.orders.stop_texts import StopTextShown
+from duanka.orders.verification.standing import CounterStandingShown
 from duanka.orders.views import (
     AlarmShown,
     AuditEntryShown,
@@ -106,6 +107,9 @@ class OrderFileShown(View):
     acts: list[Event] = Field(
         description="What the person who asks may do with it as it is now, each a path of its own (`to-counter`)."
     )
+    counter: CounterStandingShown | None = Field(
+        default=None, description="How it stands at a counter (营业厅核验); null: of an objection."
+    )
     trail: list[AuditEntryShown]
     legs: list[LegShown]
     notices: list[NoticeShown]
@@ -124,6 +128,10 @@ class DossierShown(View):
     )
     since: datetime | None
     orders: list[OrderShown]
+    acts: list[Event] = Field(
+        default=[],
+        description="What the police who ask may do with the card as it is now: stop it, or release it.",
+    )
     network: list[ConfirmedShown]
     refusals: list[RefusedShown]
     notices: list[NoticeShown]

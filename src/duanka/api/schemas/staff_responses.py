@@ -10,8 +10,8 @@ from duanka.api.schemas.responses import OrderShown
 from duanka.domain.identity import CheckReason
 from duanka.domain.person import Person, Role
 from duanka.orders.masking import View
-from duanka.orders.verification.counter import CounterWaitingShown
 from duanka.orders.verification.reviews import ReviewShown, VerdictShown
+from duanka.orders.verification.standing import CounterWaitingShown
 
 
 class PersonShown(View):
@@ -51,6 +51,11 @@ class ReviewFileShown(View):
     reference: str | None = Field(description="The registered photo (登记照片).", examples=["/9j/2wBDAA=="])
     captured: str | None = Field(description="The frame of the camera (采集画面).", examples=["/9j/2wBDAA=="])
     similarity: float | None = Field(description="Cosine of the two faces, -1 to 1.", examples=[0.41])
+    review_from: float = Field(
+        description="The similarity from which the policy leaves it to a person; below, it fails.",
+        examples=[0.36],
+    )
+    passes_from: float = Field(description="The similarity from which it passes.", examples=[0.45])
     signals: dict[str, float] = Field(description="What liveness measured, by name.")
     reasons: list[CheckReason] = Field(examples=[["unsure"]])
     earlier: list[VerdictShown]

@@ -8,9 +8,13 @@ from pydantic import Field
 
 from duanka.domain import police_reasons
 from duanka.domain.bulk_action import BulkActionState
+from duanka.domain.counter_check import Document
 from duanka.domain.decision import Tier
+from duanka.domain.fraud_kind import FraudKind
 from duanka.domain.headline import HeadlineFigure
+from duanka.domain.identity import CheckReason, Outcome
 from duanka.domain.local_time import operator_zone
+from duanka.domain.objection import Channel
 from duanka.domain.order import Event, Kind, State
 from duanka.domain.person import Role
 from duanka.domain.text import WordedEnum
@@ -42,6 +46,11 @@ class VocabularyShown(View):
     figures: Words = Field(description="The headline figures.")
     act_states: Words = Field(description="Of bulk actions.")
     left_out: Words = Field(description="Why a bulk action leaves a card alone.")
+    documents: Words = Field(description="That are shown at a counter (证件).")
+    check_reasons: Words = Field(description="Why a check online did not pass, or is looked at again.")
+    outcomes: Words = Field(description="Results of checks online.")
+    channels: Words = Field(description="How objections are filed.")
+    fraud_kinds: Words = Field(description="Kinds of fraud, as the police name them (诈骗类型).")
     rules: dict[str, RuleWordsShown]
     reasons: Words = Field(description="Of codes that stand among the rules of an order, and are none.")
     time_zone: str = Field(
@@ -60,6 +69,11 @@ class VocabularyShown(View):
             figures=_words(HeadlineFigure),
             act_states=_words(BulkActionState),
             left_out=_words(LeftOutReason),
+            documents=_words(Document),
+            check_reasons=_words(CheckReason),
+            outcomes=_words(Outcome),
+            channels=_words(Channel),
+            fraud_kinds=_words(FraudKind),
             rules={rule.id: RuleWordsShown.of(rule) for rule in RULES},
             reasons={code: WordsShown.of(words) for code, words in police_reasons.WORDS.items()},
             time_zone=operator_zone().name,

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from duanka.cli.output import grid as cli_grid
     from duanka.domain import identity
     from duanka.domain.disavowal import DisownedAtOutlet, DisownedCard
-    from duanka.orders.verification.counter import CounterWaitingShown
     from duanka.orders.verification.reviews import ReviewShown
+    from duanka.orders.verification.standing import CounterWaitingShown
     from duanka.orders.views import AlarmShown, BulkActionShown, DriftShown
 else:  # needed by one list only
     cli_grid = lazily("duanka.cli.output.grid")

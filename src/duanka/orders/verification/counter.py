@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from pydantic import Field
 from sqlalchemy import RowMapping, insert, select, update
 
 from duanka.domain.authority import Permission, at_counter, authorize
 from duanka.domain.bounds import reason_for
-from duanka.domain.counter_check import CounterCheck, Document, digest_of, without_document_number
+from duanka.domain.counter_check import CounterCheck, digest_of, without_document_number
 from duanka.domain.evidence import lifted_by_passing
 from duanka.domain.order import (
     Event,
@@ -34,28 +33,21 @@ from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.daily_limit import note_refused_number, require_tries_left
 from duanka.orders.deadlines import hours_anew, may_delay
 from duanka.orders.effects import apply_event
-from duanka.orders.masking import MASKED, ShownNumber, View
 from duanka.orders.pagination import page, page_of
 from duanka.orders.service import OrderService
+from duanka.orders.verification.standing import (
+    BEGUN_FROM,
+    VERIFIED_FROM,
+    CounterStandingShown,
+    CounterWaitingShown,
+    standing,
+    waiting_shown,
+)
 from duanka.orders.views import Page
 
 # What a confirmed record does, by the state of its order; other records pass a verification.
 _CONFIRMED_BY = {State.CLAIMED: Event.CONFIRM, State.CONFIRMED: Event.WITHDRAW}
-_BEGUN_FROM = states_before(Kind.VERIFICATION, Event.BEGIN)
 _HOURS_RUN = states_before(Kind.VERIFICATION, Event.EXPIRE)
-_VERIFIED_FROM = _BEGUN_FROM | {State.IN_PROGRESS, State.UNDER_REVIEW, State.EXPIRED, State.FAILED}
-
-
-class CounterWaitingShown(View):
-    """A verification in person that waits for a second member of the staff."""
-
-    order_id: str = Field(examples=["V0123456789AB"])
-    card: ShownNumber
-    tier: str = Field(examples=["extreme"])
-    document: Document
-    counter: str
-    first_by: str = Field(description="Who recorded it, and may not confirm it.")
-    first_at: datetime
 
 
 class Counter:
@@ -105,7 +97,7 @@ class Counter:
             was = found(unit.connection, COUNTER_CHECKS, order.id)
             unit.connection.execute(insert(counter_checks).values(order_id=order.id, **told, **first))
             unit.note(by, "counter.verify", order.id, why, {}, {**told, "alone": alone}, was)
-            if order.state in _BEGUN_FROM:
+            if order.state in BEGUN_FROM:
                 order = apply_event(unit, order, Event.BEGIN, by, "the holder is at the counter")
             if alone:
                 return apply_event(unit, order, Event.PASS, by, why)
@@ -185,7 +177,12 @@ class Counter:
         query = page_of(query, columns.first_at, columns.order_id, after, limit, oldest_first=True)
         with self._orders.store.reading() as connection:
             rows = connection.execute(query).mappings().all()
-        return page(rows, limit, _shown, lambda one: (one.first_at, one.order_id))
+        return page(rows, limit, waiting_shown, lambda one: (one.first_at, one.order_id))
+
+    def standing(self, order_id: str, by: Person) -> CounterStandingShown | None:
+        """Return how an order stands at a counter; not audited, as `by` was shown the order. None: an objection."""
+        with self._orders.store.reading() as connection:
+            return standing(connection, self._orders.terms.policy, order_id, by)
 
 
 def _stands(unit: UnitOfWork, order: Order, by: Person) -> Order:
@@ -232,7 +229,7 @@ def _can_be_verified(order: Order) -> None:
             f"no verification is behind {order.id}, so proving who one is does not lift it: record their objection by"
             f" `duanka objections file {order.id} --text … --counter … --document …`"
         )
-    if order.kind is not Kind.VERIFICATION or order.closed_at or order.state not in _VERIFIED_FROM:
+    if order.kind is not Kind.VERIFICATION or order.closed_at or order.state not in VERIFIED_FROM:
         closed = "; it is closed" if order.closed_at else ""
         raise NoSuchTransition(f"a {order.kind} that is {order.state} is not verified at a counter{closed}")
 
@@ -268,7 +265,3 @@ def _over(unit: UnitOfWork, row: RowMapping, outcome: str, by: Person) -> dict[s
 def _facts(seen: CounterCheck) -> dict[str, object]:
     names = ("person_present", "card_in_hand", "notice_signed")
     return {name: int(getattr(seen, name)) for name in names}
-
-
-def _shown(row: RowMapping) -> CounterWaitingShown:
-    return CounterWaitingShown.of({**row, "card": MASKED.number(row["card"])})

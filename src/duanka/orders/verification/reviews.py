@@ -60,7 +60,8 @@ class VerdictShown(View):
 class ReviewFile:
     """What a reviewer needs. `order`: number masked; pictures: JPEG or PNG, or None.
 
-    `disowns`: the holder says that the number is not theirs, and only who they are is to be judged.
+    `disowns`: the holder says that the number is not theirs, and only who they are is to be judged. `review_from`,
+    `passes_from`: similarities from which the policy leaves it to a person, and passes it.
     """
 
     order: Order
@@ -70,6 +71,8 @@ class ReviewFile:
     signals: Mapping[str, float]
     reasons: tuple[CheckReason, ...]
     earlier: tuple[VerdictShown, ...]
+    review_from: float
+    passes_from: float
     disowns: bool = False
 
     def __repr__(self) -> str:
@@ -151,6 +154,8 @@ class Reviews:
                 signals=json.loads(last["signals"]) if last else {},
                 reasons=reasons_of(last) if last else (),
                 earlier=tuple(_verdict(row) for row in rows if row is not last),
+                review_from=unit.policy.identity.review,
+                passes_from=unit.policy.identity.similarity,
                 disowns=bool(last and last["disowns"]),
             )
 
