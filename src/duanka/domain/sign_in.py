@@ -68,7 +68,7 @@ class SignInRefused(DuankaError):
 
 
 class WrongPassword(DuankaError):
-    """Whoever changes their password gave a wrong present one."""
+    """Beside somebody who is signed in: their present password is wrong, or that of a second person."""
 
 
 class BadPassword(DuankaError):

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from fastapi import Request
+
 from duanka.api.http import auth as access
 from duanka.api.http.dependencies import Here
 from duanka.api.http.endpoints import Endpoints
+from duanka.api.http.steady import as_long
 from duanka.api.routes.orders import masked
+from duanka.api.routes.sign_in.session import not_too_many
 from duanka.api.schemas import requests as asked
 from duanka.api.schemas import responses as shown
+from duanka.api.schemas.session import SecondPersonAsked
 from duanka.api.schemas.staff_responses import CounterCheckShown, CounterChecksShown
 from duanka.domain.authority import Permission
-from duanka.domain.order import Kind, NoSuchTransition, State
+from duanka.domain.order import Kind, NoSuchTransition, Order, State
 
 router = Endpoints("second verification")
 
@@ -53,6 +58,32 @@ def confirm_counter_check(
         if order.state is not State.PASSED:
             raise
         return masked(order)
+
+
+@router.endpoint(
+    "POST /counter-checks/{orderId}/confirm",
+    "A second person confirms on the same screen · 同屏双人复核",
+    Permission.CONFIRM_COUNTER_CHECK,
+    fails=(409,),
+)
+async def confirm_on_same_screen(
+    request: Request, here: Here, by: access.Caller, number: asked.AtCounter, asks: SecondPersonAsked
+) -> shown.OrderShown:
+    """The second person signs in for this alone: no session begins, that of who asks goes on, nothing is kept.
+
+    Like `confirmCounterCheck` and `confirmDisavowal`, in the trail as the second person's. 403: their password is
+    wrong, or they may not confirm it. Wrong passwords count and lock as those of `signIn`.
+    """
+    address = access.address_of(request)
+    not_too_many(here, address)
+
+    def confirm() -> Order:
+        second = here.desk.sign_in.passwords.identify(
+            asks.login, asks.password, by, number, address, here.now
+        )
+        return here.desk.counter.confirm(number, second, asks.why, here.now)
+
+    return masked(await as_long(confirm, here.limits.sign_in_least, here.hashing))
 
 
 @router.endpoint(

@@ -132,6 +132,7 @@ def casework_path(alias: str, letter: str, description: str) -> Any:
 
 AnyOrder = Annotated[str, order_path("[VROD]", "The order (工单).")]
 MovedOrder = Annotated[str, order_path("[VR]", "The verification or restriction.")]
+AtCounter = Annotated[str, order_path("[VRD]", "The verification, stop or disavowal.")]
 TheVerification = Annotated[str, order_path("V", "The verification (实人核验).")]
 TheObjection = Annotated[str, order_path("O", "The objection (异议).")]
 BulkActionId = Annotated[str, _path("actId", r"^[A-Z0-9]{1,16}$", "The bulk action (批量处置).", "A")]

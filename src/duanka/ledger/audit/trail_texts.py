@@ -155,6 +155,9 @@ _ROWS = {
     "password.approve": BilingualText("复核通过口令", "password approved"),
     "password.reject": BilingualText("否决口令", "password rejected"),
     "password.set": BilingualText("设置口令", "password set"),
+    "second.identified": BilingualText(
+        "第二人在同一屏幕验明身份", "second person identified on the same screen"
+    ),
     "sign_in.begin": BilingualText("登录", "signed in"),
     "sign_in.end": BilingualText("登录会话结束", "session ended"),
     "sign_in.failed": BilingualText("登录失败", "wrong password"),

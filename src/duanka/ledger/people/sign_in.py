@@ -79,11 +79,7 @@ class SignIn:
 
     def begin(self, login: str, password: str, address: str, now: datetime) -> StaffSession:
         """Begin a session. `address`: from where. SignInRefused: for whatever reason."""
-        name = as_typed(login).lower()
-        tried = self._counted(name, now)
-        with self._store.reading() as connection:
-            row = self._password_row(connection, name)
-        right = self._is_right(password, row)
+        tried, row, right = self._tried(login, password, now)
         if right and row and not tried.locked:
             with changing_people(self._store) as connection:
                 person = self._owner(connection, row["id"], now)
@@ -148,7 +144,43 @@ class SignIn:
             self._kept_people.keep_at_once(now)
         return begun
 
+    def identify(
+        self, login: str, password: str, beside: Person, about: str, address: str, now: datetime
+    ) -> Person:
+        """Identify a person by their password for one act, at the screen of `beside`; no session begins.
+
+        `about`: what the act is about, for the trail. WrongPassword: for whatever reason, also where the password was
+        generated: two people had a half of it, so it stands for nobody before it is changed.
+        """
+        tried, row, right = self._tried(login, password, now)
+        if right and row and not tried.locked and not row["generated"]:
+            with changing_people(self._store) as connection:
+                person = self._owner(connection, row["id"], now)
+                if person:
+                    self._forget(connection, tried)
+                    told = {"beside": beside.id, "from": address[:64], "failures": tried.failures - 1}
+                    entry = AuditEntry(now, person, "second.identified", about, after=told)
+                    self._trail.append(connection, [entry])
+                    return person
+        self._note_failure(row, tried, address, now)
+        raise WrongPassword(
+            "login name or password of the second person is wrong, is a generated password that was not changed yet, or"
+            " there were too many wrong ones: wait a quarter of an hour"
+        )
+
     # --- internal ---
+
+    def _tried(self, login: str, password: str, now: datetime) -> tuple[_Try, RowMapping | None, bool]:
+        """Count a try at a login name; its password if there is one, and whether this is it."""
+        name = as_typed(login).lower()
+        tried = self._counted(name, now)
+        with self._store.reading() as connection:
+            row = self._password_row(connection, name)
+        return tried, row, self._is_right(password, row)
+
+    def _forget(self, connection: Connection, tried: _Try) -> None:
+        """The password was right: the wrong ones before it count no more."""
+        connection.execute(delete(sign_in_tries).where(sign_in_tries.c.login_hash == tried.key))
 
     def _begun(
         self,
@@ -162,7 +194,7 @@ class SignIn:
     ) -> StaffSession:
         """Begin a session, and audit it. `tried`: is forgotten; None: nothing is."""
         if tried:
-            connection.execute(delete(sign_in_tries).where(sign_in_tries.c.login_hash == tried.key))
+            self._forget(connection, tried)
         session, facts = self._sessions.begin(connection, person, credential, address, now)
         entry = AuditEntry(now, person, "sign_in.begin", session.id, after={**facts, **told})
         self._trail.append(connection, [entry])

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from duanka.api.schemas.requests import AskedModel
+from duanka.api.schemas.requests import AskedModel, Because
 from duanka.api.schemas.staff_responses import PersonShown
 from duanka.domain.sign_in import MOST_LETTERS, StaffSession
 from duanka.orders.masking import View
@@ -36,6 +36,13 @@ class PasswordAsked(AskedModel):
 
     present: _Password
     new: _Password = Field(description="12 letters or more, of three kinds; not easily guessed.")
+
+
+class SecondPersonAsked(Because):
+    """Login name and password of a second person, for one act, and why they confirm it."""
+
+    login: str = Field(min_length=1, max_length=64, examples=["li.na"])
+    password: _Password
 
 
 class SessionShown(View):
