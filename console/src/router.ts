@@ -9,6 +9,10 @@ const routes: RouteRecordRaw[] = [
   { path: "/acts", name: "acts", component: () => import("./acts/ActsPage.vue") },
   { path: "/acts/:actId", name: "act", component: () => import("./acts/ActPage.vue"), props: true },
   { path: "/takes", name: "takes", component: () => import("./takes/TakesPage.vue") },
+  { path: "/reviews/:orderId?", name: "reviews", component: () => import("./reviews/ReviewsPage.vue"), props: true },
+  { path: "/counter", name: "counter", component: () => import("./counter/CounterPage.vue") },
+  { path: "/objections/:orderId?", name: "objections", component: () => import("./objections/ObjectionsPage.vue"), props: true },
+  { path: "/police", name: "police", component: () => import("./police/PolicePage.vue") },
   { path: "/:rest(.*)", redirect: "/today" },
 ];
 

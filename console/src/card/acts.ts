@@ -21,7 +21,7 @@ export const letterOf = (act: Act): string => LETTERS[act] ?? "";
 type Path = `${typeof BASE}/orders/{orderId}/pass`;
 
 /** Each act is a path of its own, alike but for its last part (docs/API.md). */
-function pathOf(kind: Schemas["Kind"], act: Act): Path {
+export function pathOf(kind: Schemas["Kind"], act: Act): Path {
   const of = kind === "objection" ? "objections" : "orders";
   return `${BASE}/${of}/{orderId}/${act.replaceAll("_", "-")}` as Path;
 }

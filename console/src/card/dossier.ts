@@ -16,7 +16,7 @@ function dossierOf(orderId: string): Promise<Dossier> {
   return told(api.POST(`${BASE}/orders/{orderId}/retrieve-dossier`, asked));
 }
 
-function fileOf(orderId: string): Promise<OrderFile> {
+export function fileOf(orderId: string): Promise<OrderFile> {
   return told(api.GET(`${BASE}/orders/{orderId}`, { params: { path: { orderId } } }));
 }
 

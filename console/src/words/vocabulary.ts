@@ -8,7 +8,10 @@ import { api, BASE, type Schemas, told } from "@/api/client";
 import { useZone } from "@/parts/times";
 
 export type Bilingual = Schemas["WordsShown"];
-type Table = "kinds" | "states" | "events" | "tiers" | "roles" | "figures" | "actStates" | "leftOut";
+type Table =
+  | "kinds" | "states" | "events" | "tiers" | "roles" | "figures"
+  | "actStates" | "leftOut" | "documents" | "checkReasons" | "outcomes" | "channels"
+  | "fraudKinds";
 
 export function useVocabulary() {
   const { locale } = useI18n();
