@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import type { Schemas } from "@/api/client";
 import { canBe } from "@/counter/counter";
-import { isOverdue } from "@/objections/objections";
+import { saidAgain } from "@/objections/objections";
 import { homeOf, mayOpen } from "@/parts/may";
 import { pictureOf } from "@/reviews/pictures";
 import { decisionsOf, nextOf } from "@/reviews/reviews";
@@ -59,16 +59,10 @@ describe("a masked number", () => {
   it.each(["13000000002", "13100000001", "+8513000000001"])("cannot be %s", (typed) => expect(canBe("+86 130****0001", typed)).toBe(false));
 });
 
-describe("an overdue objection", () => {
-  const one = { kind: "objection", state: "filed", channel: "desk", closedAt: null, dueAt: null } as Schemas["OrderShown"];
-  it("has no deadline any more and is open", () => {
-    expect(isOverdue(one)).toBe(true);
-    expect(isOverdue({ ...one, state: "accepted", channel: "" })).toBe(true);
-  });
-  it("is none before its term is over, once it is closed, and one of before there was a term", () => {
-    expect(isOverdue({ ...one, dueAt: "2026-03-09T08:00:00Z" })).toBe(false);
-    expect(isOverdue({ ...one, closedAt: "2026-03-09T08:00:00Z" })).toBe(false);
-    expect(isOverdue({ ...one, channel: "" })).toBe(false);
+describe("what a holder said again", () => {
+  it("are the objections that joined the open one, and nothing else of the trail", () => {
+    const trail = [{ what: "objection.open", at: "1", why: "first" }, { what: "attach", at: "2", why: "again" }, { what: "read.order", at: "3", why: "" }];
+    expect(saidAgain({ trail } as unknown as Schemas["OrderFileShown"])).toEqual([{ at: "2", text: "again" }]);
   });
 });
 

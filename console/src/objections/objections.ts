@@ -7,13 +7,6 @@ import { api, BASE, type Schemas, told } from "@/api/client";
 
 export type Objection = Schemas["OrderShown"];
 const PAGE = 50;
-const TAKEN_UP: readonly string[] = ["accepted", "sent_to_fraud_centre"];
-
-/** Whether its term is over and a person still owes the answer: it has no deadline any more, and is not closed. */
-export function isOverdue(one: Objection): boolean {
-  if (one.kind !== "objection" || one.closedAt || one.dueAt) return false;
-  return TAKEN_UP.includes(one.state) || (one.state === "filed" && !!one.channel);
-}
 
 /** What the holder said: first in the objection itself, and later each time they came again. */
 export function saidAgain(file: Schemas["OrderFileShown"]): { at: string; text: string }[] {

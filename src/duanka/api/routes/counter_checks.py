@@ -12,7 +12,7 @@ from duanka.api.routes.orders import masked
 from duanka.api.routes.sign_in.session import not_too_many
 from duanka.api.schemas import requests as asked
 from duanka.api.schemas import responses as shown
-from duanka.api.schemas.session import SecondPersonAsked
+from duanka.api.schemas.people.session import SecondPersonAsked
 from duanka.api.schemas.staff_responses import CounterCheckShown, CounterChecksShown
 from duanka.domain.authority import Permission
 from duanka.domain.order import Kind, NoSuchTransition, Order, State
