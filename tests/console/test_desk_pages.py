@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from duanka.api import BASE
-from duanka.api.routes.console import PATH
+from duanka.api.routes.pages.console import PATH
 from duanka.domain.order import Kind, Role, State
 from support.api.desks import HOUR, card, phone
 from support.browsers import CHROMIUM
@@ -103,6 +103,7 @@ def test_pictures_of_holders_are_in_no_cache_no_storage_no_history_and_on_no_dis
     page.goto(f"{console.address}{PATH}/reviews")
     page.get_by_role("button", name="English").click()
     console.sign_in(page, Role.DESK)
+    expect(page.locator("aside li")).to_have_count(2)
     with page.expect_response("**/pictures") as answer:
         page.keyboard.press("Enter")
     assert answer.value.headers["cache-control"] == "no-store"
@@ -142,7 +143,7 @@ def test_pictures_of_holders_are_in_no_cache_no_storage_no_history_and_on_no_dis
 def test_at_the_counter_a_second_person_confirms_on_the_same_screen(console: Console) -> None:
     order = asked_of(console.desk, 231, "extreme")
     with console.page("/counter") as page:
-        page.get_by_label("工单号").fill(order.id.lower())
+        page.get_by_label("工单号（").fill(order.id.lower())
         page.get_by_label("号码（用于核对").fill(phone(231))
         page.keyboard.press("Enter")
         expect(page.get_by_text("须双人复核")).to_be_visible()
@@ -150,7 +151,7 @@ def test_at_the_counter_a_second_person_confirms_on_the_same_screen(console: Con
         for mark in page.get_by_role("checkbox").all():
             expect(record).to_be_disabled()
             mark.press("Space")
-        page.get_by_label("营业厅", exact=True).fill("长安路营业厅")
+        page.get_by_role("textbox", name="营业厅").fill("长安路营业厅")
         page.get_by_role("button", name="本人持证件到厅核验").click()
         assert serious_faults(page) == []
         record.click()
@@ -182,7 +183,7 @@ def test_a_number_that_is_not_theirs_is_stopped_when_a_second_person_confirms(co
         page.get_by_label("被否认的号码").fill("130 0000 0232")
         for mark in page.get_by_role("checkbox").all():
             mark.check()
-        page.get_by_label("营业厅", exact=True).fill("长安路营业厅")
+        page.get_by_role("textbox", name="营业厅").fill("长安路营业厅")
         page.get_by_role("button", name="登记人声明未办理该号码").click()
         page.get_by_role("button", name="登记", exact=True).click()
         second(page, "the.supervisor", PASSWORD)
@@ -195,7 +196,7 @@ def test_a_number_that_is_not_theirs_is_stopped_when_a_second_person_confirms(co
 def test_a_number_that_does_not_belong_to_the_order_is_not_recorded(console: Console) -> None:
     order = asked_of(console.desk, 233, "medium")
     with console.page("/counter") as page:
-        page.get_by_label("工单号").fill(order.id)
+        page.get_by_label("工单号（").fill(order.id)
         page.get_by_label("号码（用于核对").fill(phone(234))
         page.keyboard.press("Enter")
         expect(page.get_by_text("号码与工单不符")).to_be_visible()

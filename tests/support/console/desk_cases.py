@@ -66,7 +66,7 @@ def under_review(desk: TestDesk, address: str, number: int, verdict: Verdict = U
         desk.clock.now += timedelta(seconds=4)
         body = recording(challenge)
         for one in body["frames"]:
-            frame = portrait((214, 178, 150), MARK + str(one["order"]).encode())
+            frame = portrait((214, 178, 150), MARK + f"{number} {one['order']}".encode())
             one["jpeg"] = base64.b64encode(frame).decode()
         assert session.post("/holder/check", json=body).status_code == 202
     desk.way.queue.judge(replace(verdict, signals=SIGNALS))
