@@ -169,7 +169,8 @@ def test_at_the_counter_a_second_person_confirms_on_the_same_screen(console: Con
         second(page, "the.supervisor", PASSWORD)
         said(page, "现为“核验通过”")
         expect(page.get_by_text("没有等待第二人复核的登记。")).to_be_visible()
-        expect(page.get_by_role("banner")).to_contain_text("the.desk"), "the first one is still signed in"
+        # the first one is still signed in
+        expect(page.get_by_role("banner")).to_contain_text("the.desk")
         assert PASSWORD not in page.content()
     assert verification(console.desk, 231).state is State.PASSED
 
@@ -236,7 +237,8 @@ def test_objections_are_filed_and_answered_by_keyboard_the_overdue_first(console
         expect(page.get_by_role("button", name="异议不成立")).to_be_visible()
         press(page, "x", "2", "Enter")
         said(page, "异议不成立：完成")
-        expect(page).not_to_have_url(re.compile(late.id)), "the next one opened by itself"
+        # the next one opened by itself
+        expect(page).not_to_have_url(re.compile(late.id))
     rejected, filed = (desk.reading.last(card(number), Kind.OBJECTION) for number in (241, 242))
     assert rejected
     assert rejected.state is State.REJECTED
