@@ -113,6 +113,15 @@ def test_a_card_that_is_not_stopped_is_neither_lifted_nor_cancelled(store: Store
     assert _left_out(preview(acts, event, _ids(acts.orders, 0), DESK, NOW)) == {"0": "not_stopped"}
 
 
+def test_who_never_gets_the_lifeline_is_left_alone(store: Store) -> None:
+    book = book_on(store)
+    receive(book, [demand(0, rules=("code_receiver",)), demand(1)], NOW)
+    acts, ids = BulkActionService(book), _ids(book, 0, 1)
+    assert _left_out(preview(acts, Event.LIFELINE, ids, DESK, NOW)) == {"0": "no_lifeline"}
+    assert preview(acts, Event.SUSPEND, ids, DESK, NOW).changes == 2
+    assert propose_for_orders(acts, Event.LIFELINE, ids, WHY, DESK, NOW).total == 1
+
+
 def test_what_one_person_may_do_begins_at_once(store: Store) -> None:
     acts = _with_open_orders(store, 3)
     ids = _ids(acts.orders, 0, 1)

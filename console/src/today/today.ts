@@ -1,7 +1,7 @@
 // The five figures of today, of the day before and of 14 days; what waits for the person; whether all works.
 
 import { useQuery, useQueryClient } from "@tanstack/vue-query";
-import { computed, watch } from "vue";
+import { computed, type Ref, watch } from "vue";
 
 import { api, BASE, type Schemas, told } from "@/api/client";
 import { useChanges } from "@/parts/changes";
@@ -56,8 +56,16 @@ const WAITS = [
   { name: "objections", query: { kind: "objection" } },
 ] as const;
 
-/** How many orders wait, and the view that lists them. */
-export function useWaiting() {
+const MOST_ACTS = 200;
+
+/** How many orders and proposals wait, and the view that lists them. `staff`: whether bulk actions are theirs to see. */
+export function useWaiting(staff: Ref<boolean>) {
+  const acts = useQuery({
+    queryKey: ["waiting", "acts"],
+    queryFn: () => told(api.GET(`${BASE}/acts`, { params: { query: { waiting: true, limit: MOST_ACTS } } })),
+    enabled: staff,
+    ...LIVE,
+  });
   const query = useQuery({
     queryKey: ["waiting"],
     queryFn: () =>
@@ -71,12 +79,16 @@ export function useWaiting() {
       ),
     ...LIVE,
   });
-  return computed(() =>
-    WAITS.map((one, at) => {
+  return computed(() => {
+    const orders = WAITS.map((one, at) => {
       const names = Object.entries(one.query).map(([name, value]) => [name, value === true ? null : value]);
-      return { name: one.name, count: query.data.value?.[at] ?? null, to: { name: "queue", query: Object.fromEntries(names) } };
-    }),
-  );
+      const to = { name: "queue", query: Object.fromEntries(names) as Record<string, string | null> };
+      return { name: one.name as string, count: query.data.value?.[at] ?? null, least: false, to };
+    });
+    if (!staff.value) return orders;
+    const proposed = { count: acts.data.value?.items.length ?? null, least: !!acts.data.value?.next };
+    return [...orders, { name: "acts", ...proposed, to: { name: "acts", query: { waiting: null } } }];
+  });
 }
 
 export function useHealth() {

@@ -6,7 +6,7 @@ Lists show masked numbers, so whoever works with them names orders, by id or by 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -35,6 +35,8 @@ from duanka.ledger.db.bulk import among
 from duanka.ledger.db.rows import order_of
 from duanka.ledger.db.tables import act_cards, acts, cards, orders
 from duanka.ledger.people.places import orders_in
+from duanka.ledger.unit_of_work.lifeline import why_no_lifeline
+from duanka.ledger.unit_of_work.unit_of_work import UnitOfWork
 from duanka.orders.bulk_actions.conditions import may_ask
 from duanka.orders.bulk_actions.execution import AT_ONCE, SKIPPED, TARGETS
 from duanka.orders.bulk_actions.service import BulkActionService
@@ -57,6 +59,7 @@ class LeftOutReason(WordedEnum):
     ALREADY = "already", "已是该状态", "already so"
     NOT_STOPPED = "not_stopped", "未停机"
     NOT_ASKED = "not_asked", "不是进行中的核验", "not an open verification"
+    NO_LIFELINE = "no_lifeline", "不得给予保底服务", "never given the lifeline"
     NOT_POSSIBLE = "not_possible", "现在的状态不允许", "not possible in its present state"
 
 
@@ -192,6 +195,7 @@ def _look(
         states = _states(connection, chosen)
         held = _held(connection, event, chosen)
     left_out = _left_out(event, chosen, states, open_ones, held, policy)
+    left_out |= _never_lifeline(acts_service, event, chosen.keys() - left_out.keys(), now)
     return _Chosen(len(found), chosen, states, open_ones, left_out, policy)
 
 
@@ -286,6 +290,19 @@ def _why_not(event: Event, restriction: Order | None) -> tuple[LeftOutReason, st
     except OrderError:
         return LeftOutReason.NOT_POSSIBLE, restriction.id
     return None
+
+
+def _never_lifeline(
+    acts_service: BulkActionService, event: Event, numbers: Set[str], now: datetime
+) -> dict[str, tuple[LeftOutReason, str]]:
+    if event not in (Event.LIFELINE, Event.EASE_TO_LIFELINE):
+        return {}
+
+    def work(unit: UnitOfWork) -> list[str]:
+        unit.lock(numbers)
+        return [card for card in numbers if why_no_lifeline(unit, card)]
+
+    return dict.fromkeys(acts_service.orders.transaction(work, now), (LeftOutReason.NO_LIFELINE, ""))
 
 
 def _lifts(connection: Connection, numbers: Iterable[str]) -> dict[str, str]:
