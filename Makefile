@@ -7,7 +7,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
 # images often set it; then each process of a run compiles all modules and all assertions anew
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup setup-dev setup-cluster setup-network setup-browser setup-r setup-faces console check-console demo demo-network screenshots evidence test test-fast test-long test-waiting coverage lint types bench bench-cli bench-cluster bench-face bench-figures bench-lifeline bench-links bench-listing bench-live bench-lookups bench-night bench-orders bench-sip bench-sms bench-victims bench-warnings lock clean
+.PHONY: help setup setup-dev setup-cluster setup-network setup-browser setup-r setup-faces console check-console demo demo-network screenshots evidence test test-fast test-long test-waiting coverage lint types bench bench-cli bench-cluster bench-console bench-face bench-figures bench-lifeline bench-links bench-listing bench-live bench-lookups bench-night bench-orders bench-sip bench-sms bench-victims bench-warnings lock clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  \1\t/' | expand -t 16
@@ -151,6 +151,9 @@ bench-figures: setup-dev         ## the headline figures on a year of days of th
 bench-cluster: setup-cluster   ## the same rules embedded, on Sail and on Spark, side by side; a night on each
 	@$(BIN)/python benchmarks/cluster.py
 	@$(BIN)/python benchmarks/cluster_night.py
+
+bench-console: setup-dev setup-browser console ## pages of the console in a browser without a GPU: when they are ready, how long a large ring is drawn
+	@PYTHONPATH=tests $(BIN)/python benchmarks/console_pages.py
 
 bench-cli: setup-dev           ## CPU seconds of --help, and of the commands of a desk on 100,000 orders
 	@$(BIN)/python benchmarks/commands.py

@@ -13,6 +13,13 @@ const routes: RouteRecordRaw[] = [
   { path: "/counter", name: "counter", component: () => import("./counter/CounterPage.vue") },
   { path: "/objections/:orderId?", name: "objections", component: () => import("./objections/ObjectionsPage.vue"), props: true },
   { path: "/police", name: "police", component: () => import("./police/PolicePage.vue") },
+  { path: "/rings", name: "rings", component: () => import("./rings/RingsPage.vue") },
+  // begun at a number or a device, which stays in memory: reloaded, it is asked for again
+  { path: "/rings/found", name: "ring-found", component: () => import("./rings/RingPage.vue") },
+  { path: "/rings/:ringId", name: "ring", component: () => import("./rings/RingPage.vue"), props: true },
+  { path: "/outlets", name: "outlets", component: () => import("./outlets/OutletsPage.vue") },
+  { path: "/outlets/:outlet/ring", name: "outlet-ring", component: () => import("./rings/RingPage.vue"), props: true },
+  { path: "/devices", name: "devices", component: () => import("./devices/DevicesPage.vue") },
   { path: "/:rest(.*)", redirect: "/today" },
 ];
 

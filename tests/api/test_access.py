@@ -88,6 +88,7 @@ BODIES: Mapping[str, Any] = {
     "/orders/{orderId}/retrieve-dossier": {"caseNumber": "1"},
     "/cards/retrieve-records": {"phoneNumber": phone(), "caseNumber": "1", "why": "w"},
     "/rings/retrieve": {"imei": "86012304000001", "caseNumber": "1", "why": "w"},
+    "/rings/retrieve-picture": {"ring": "R00001", "caseNumber": "1", "why": "w"},
     "/rings/retrieve-file": {"outlet": "S-1", "caseNumber": "1", "why": "w", "file": "ring.csv"},
     "/rings/propose-stop": {"ring": "R00001", "caseNumber": "1", "reason": {"zh": "团伙", "en": "a ring"}},
     "/orders/preview-act": {"event": "suspend", "matching": {}},

@@ -48,6 +48,66 @@ class InventedTable:
         return replace(self, all_rows=rows)
 
 
+def invented_picture(numbers: Sequence[str]) -> Mapping[str, object]:
+    """A picture of one site with one device, in which all cards are."""
+    n, nothing = len(numbers), [None] * len(numbers)
+    frame = {"x": 440.0, "y": 30.0, "width": 262.0, "height": 110.0}
+    block = {"node": "g0", "y": 52.0, "cards": n}
+    place: dict[str, object] = {
+        "id": "p0",
+        "column": "places",
+        "kind": "site",
+        "label": "130100/46000123",
+        "city": "130100",
+    }
+    site = {
+        **place,
+        "many": 1,
+        "cards": n,
+        "lower_bound": None,
+        "open_height": 95.0,
+        "blocks": [block],
+        **frame,
+    }
+    where = {"x": 477.0, "y": 109.0, "size": 15.0, "named": True}
+    box: dict[str, object] = {
+        "id": "g0",
+        "cluster": "p0",
+        "kind": "device",
+        "label": masked_device(BOX),
+        "cards": n,
+        "seed": True,
+    }
+    device = {**box, "merged": 0, "certainty": 0.95, "members": list(range(n)), **where}
+    cards = {
+        "phone_numbers": numbers,
+        "roles": ["box_card"] * n,
+        "sites": ["130100/46000123"] * n,
+        "outlets": ["S-1"] * n,
+        "certainties": [0.9] * n,
+        **{name: [True] * n for name in ("joined", "at_risk", "confirmed", "seeds")},
+        **{name: [0] * n for name in ("opened", "first_used", "last_used", "reason")},
+        "supply": [""] * n,
+        "supply_x": nothing,
+        "supply_y": nothing,
+        "place": ["p0"] * n,
+        "place_x": [13.5] * n,
+        "place_y": [73.5] * n,
+        "reasons": [{"zh": "经由 {card}", "en": "by way of {card}"}],
+        "by": numbers,
+    }
+    return {
+        "width": 1040.0,
+        "height": 160.0,
+        "upper": 140.0,
+        "marks": 2,
+        "clusters": [site],
+        "nodes": [device],
+        **{name: [] for name in ("ties", "headings", "bands", "minding", "among_people")},
+        "cards": cards,
+    }
+
+
 @dataclass(frozen=True)
 class InventedRing:
     """Three cards in a device, and one to look at."""
@@ -72,6 +132,17 @@ class InventedRing:
     def file(self, which: RingFile, language: Language) -> str:
         first = self.cards.all_rows[0]
         return f"{which} {first['card']} {first[f'reason_{language}']} of \ud800"
+
+    def drawn(self) -> Mapping[str, object]:
+        numbers = [str(row["card"]) for row in self.cards.all_rows]
+        return invented_picture(numbers)
+
+    def seed_at(self, mark: str) -> SeedName:
+        if mark == "g0":
+            return SeedName("device", BOX)
+        if mark[0] == "c" and int(mark[1:]) < self.cards.rows:
+            return SeedName("card", ring_card(int(mark[1:])))
+        raise NotLinked(f"mark {mark} leads nowhere")
 
     def picture(self, language: Language) -> str:
         del language

@@ -11,7 +11,7 @@ export type Bilingual = Schemas["WordsShown"];
 type Table =
   | "kinds" | "states" | "events" | "tiers" | "roles" | "figures"
   | "actStates" | "leftOut" | "documents" | "checkReasons" | "outcomes" | "channels"
-  | "fraudKinds";
+  | "fraudKinds" | "ringRoles" | "deviceRoles" | "linkKinds";
 
 export function useVocabulary() {
   const { locale } = useI18n();

@@ -43,10 +43,14 @@ class RingFile(StrEnum):
 
 @dataclass(frozen=True)
 class SeedName:
-    """What a person named to begin at. `kind`: device, card, outlet or ring; `text`: as records have it."""
+    """What a person named to begin at. `kind`: device, card, outlet or ring; `text`: as records have it.
+
+    `marks`: from its ring on to a mark of that ring's picture, whose number need not be known, and so on.
+    """
 
     kind: str
     text: str
+    marks: tuple[str, ...] = ()
 
 
 def seed_named(
@@ -144,6 +148,12 @@ class RingAnswer(Protocol):
 
     def file(self, which: RingFile, language: Language) -> str:
         """The text of one of its files. TooManyRings."""
+
+    def drawn(self) -> Mapping[str, object]:
+        """Its picture as data, as `links.page.drawn` has it. TooManyRings."""
+
+    def seed_at(self, mark: str) -> SeedName:
+        """What a mark of its picture stands for, to begin at; of a ring in full. NotLinked: it leads nowhere."""
 
     def picture(self, language: Language) -> str:
         """Its picture as an SVG file of its own, for documents. TooManyRings."""

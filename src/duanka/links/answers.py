@@ -15,15 +15,18 @@ import polars as pl
 
 from duanka.domain.phone_masking import masked_card, masked_device, masked_text
 from duanka.domain.private_files import private_folder, put_in_place
-from duanka.domain.ring_lookups import RingFile
+from duanka.domain.ring_lookups import NotLinked, RingFile, SeedName
 from duanka.domain.rings import LinkKind
 from duanka.domain.text import Language
 from duanka.links.graph.stored import GraphPeriod
+from duanka.links.page.drawn import drawn
 from duanka.links.page.page import page_of
 from duanka.links.page.standalone import standalone_svg
 from duanka.links.ring.files import cards_csv, devices_csv, outlets_csv
 from duanka.links.ring.register import FIRM
 from duanka.links.ring.ring import Ring
+
+_CARD = "\ua642"  # stands for a card in a text: a letter, so that digits beside it are no part of one number
 
 
 @dataclass(frozen=True)
@@ -122,7 +125,7 @@ class FoundRing:
         cards = ring.cards.with_columns(
             _shown("card", masked_card),
             pl.when(pl.col("by") != "").then(_shown("by", masked_card)).otherwise(pl.lit("")),
-            *(_shown(name, masked) for name in ("reason_zh", "reason_en")),
+            *(_reasons_shown(ring.cards, name, masked) for name in ("reason_zh", "reason_en")),
         )
         label = (
             pl.when(pl.col("kind") == LinkKind.DEVICE.value)
@@ -148,6 +151,27 @@ class FoundRing:
                     return devices_csv(self.ring, language)
                 case RingFile.OUTLETS:
                     return outlets_csv(self.ring, language)
+
+    def drawn(self) -> Mapping[str, object]:
+        """Its picture as data. TooManyRings."""
+        with self.turn():
+            return drawn(self.ring, self.period)
+
+    def seed_at(self, mark: str) -> SeedName:
+        """The card, device or outlet that a mark stands for: c and g with the row of a card or group. NotLinked."""
+        kind, row = mark[:1], int(mark[1:]) if mark[1:].isdecimal() else -1
+        groups = self.ring.ties.groups
+        if kind == "c" and 0 <= row < self.ring.cards.height:
+            return SeedName("card", self.ring.cards["card"][row])
+        if kind == "g" and 0 <= row < groups.height:
+            found = groups.row(row, named=True)
+            if found["kind"] == LinkKind.DEVICE.value:
+                return SeedName("device", found["label"])
+            if found["kind"] == LinkKind.BATCH.value:
+                return SeedName("outlet", found["outlet"])
+        raise NotLinked(
+            f"mark {mark} of that picture is no card, device or batch: a search begins at one of these"
+        )
 
     def picture(self, language: Language) -> str:
         """Its picture as an SVG file of its own. TooManyRings."""
@@ -185,6 +209,17 @@ def _with_devices(devices: set[str]) -> Callable[[str], str]:
 def _shown(column: str, mask: Callable[[str], str]) -> pl.Expr:
     """`column` as `mask` shows it; each text once, as many cards of a ring have one reason."""
     return pl.col(column).map_batches(lambda texts: _masked(texts, mask), return_dtype=pl.String)
+
+
+def _reasons_shown(cards: pl.DataFrame, column: str, mask: Callable[[str], str]) -> pl.Series:
+    """Reasons as `mask` shows them. Most differ only in the card of `by`, so each is masked once without it."""
+    shown, found = dict[str, str](), list[str]()
+    for reason, by in cards.select(column, "by").iter_rows():
+        text = reason.replace(by, _CARD, 1) if by else reason
+        if text not in shown:
+            shown[text] = mask(text)
+        found.append(shown[text].replace(_CARD, masked_card(by), 1) if _CARD in text else shown[text])
+    return pl.Series(column, found, dtype=pl.String)
 
 
 def _masked(texts: pl.Series, mask: Callable[[str], str]) -> pl.Series:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -82,7 +83,14 @@ def own_console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
     """A console on an order database of its own."""
     needed(browsers.missing())
     needed("" if (FILES / "index.html").exists() else "the console is not built: run `make console`")
-    store = Store(f"sqlite:///{tmp_path_factory.mktemp('console')}/orders.sqlite")
+    with console_in(tmp_path_factory.mktemp("console")) as console:
+        yield console
+
+
+@contextmanager
+def console_in(folder: Path) -> Iterator[Console]:
+    """A console on a new order database in `folder`; for benchmarks too."""
+    store = Store(f"sqlite:///{folder}/orders.sqlite")
     desk = desk_on(store, clock=Running())
     for role in (Role.DESK, Role.SUPERVISOR, Role.REGULATOR, Role.POLICE):
         desk.people.password(f"the.{role}")

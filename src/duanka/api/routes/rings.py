@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from fastapi import Query, Response
@@ -11,9 +12,10 @@ from duanka.api.http import auth as access
 from duanka.api.http.dependencies import Here
 from duanka.api.http.endpoints import Endpoints
 from duanka.api.http.language import AskedLanguage
-from duanka.api.schemas import ring_responses as shown
 from duanka.api.schemas.lookup_requests import BasisAsked, LookupBasis
 from duanka.api.schemas.requests import AskedModel, Moment, PhoneNumber, WordsAsked
+from duanka.api.schemas.rings import picture as drawn
+from duanka.api.schemas.rings import responses as shown
 from duanka.domain.authority import Permission
 from duanka.domain.order import Event
 from duanka.domain.ring_lookups import GraphReplaced, RingFile, RingTable, SeedName, seed_named
@@ -29,6 +31,7 @@ _MOST_LISTED = 1_000  # devices and outlets of one ring
 _ANY = r"^[^\x00-\x1f\x7f]+$"
 _CURSOR = r"^[0-9a-f]{12}-[0-9]{1,9}$"
 _AFTER = "`next` of the page before, of the same graph; without it the first page."
+_MARK, _MOST_MARKS = r"^[cg][0-9]{1,9}$", 5
 _Listed = Annotated[int, Query(ge=1, le=_MOST_PAGE, description="Rows of a page.")]
 _After = Annotated[str | None, Query(pattern=_CURSOR, description=_AFTER)]
 
@@ -47,9 +50,16 @@ class SeedAsked(AskedModel):
         default=None, description="A ring of `listRings`.", examples=["R00001"]
     )
 
+    marks: Annotated[list[Annotated[str, Field(pattern=_MARK)]], Field(max_length=_MOST_MARKS)] = Field(
+        default_factory=list,
+        description="From there on to a mark of that ring's picture (`retrieveRingPicture`): a card, device or batch,"
+        " whose number need not be known; and so on. Each ring on the way is a lookup.",
+    )
+
     def seed(self) -> SeedName:
         """Return the one thing that is named. LookupRefused: none, or several."""
-        return seed_named(self.imei, self.phone_number, self.outlet, self.ring)
+        named = seed_named(self.imei, self.phone_number, self.outlet, self.ring)
+        return replace(named, marks=tuple(self.marks))
 
 
 class RingAsked(SeedAsked, LookupBasis):
@@ -57,6 +67,10 @@ class RingAsked(SeedAsked, LookupBasis):
 
     limit: Annotated[int, Field(ge=1, le=_MOST_PAGE, description="Cards of a page.")] = _PAGE
     after: str | None = Field(default=None, pattern=_CURSOR, description=_AFTER)
+
+
+class RingPictureAsked(SeedAsked, LookupBasis):
+    """The picture of a ring, with all of its cards."""
 
 
 class RingFileAsked(SeedAsked, LookupBasis):
@@ -141,6 +155,24 @@ def retrieve_ring(here: Here, by: access.Caller, asks: RingAsked) -> shown.Found
         },
         IN_FULL,
     )
+
+
+@router.endpoint(
+    "POST /rings/retrieve-picture",
+    "The picture of a ring, as data · 查询团伙全图",
+    Permission.LOOK_UP_CONTACTS,
+    fails=(404, 409),
+    response_model=drawn.RingPictureShown,
+)
+def retrieve_ring_picture(here: Here, by: access.Caller, asks: RingPictureAsked) -> Response:
+    """What stands where, for who draws it: at most 300 marks, and each card's place in a cluster that is opened.
+
+    A lookup as `retrieveRing`, with the same rule, trail and masking. The same ring gives the same picture.
+    """
+    pictured = here.desk.rings.pictured(asks.seed(), asks.context(by), here.now)
+    shown = drawn.RingPictureShown.told(pictured, asks.unmask)
+    # written here: of 13,000 cards FastAPI would make Python objects again, which takes longer than the rest
+    return Response(shown.model_dump_json(by_alias=True), media_type="application/json")
 
 
 _TEXT = {"schema": {"type": "string"}}

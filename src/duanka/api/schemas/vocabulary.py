@@ -17,6 +17,7 @@ from duanka.domain.local_time import operator_zone
 from duanka.domain.objection import Channel
 from duanka.domain.order import Event, Kind, State
 from duanka.domain.person import Role
+from duanka.domain.rings import DeviceRole, LinkKind, RingRole
 from duanka.domain.text import WordedEnum
 from duanka.orders.masking import View
 from duanka.orders.proposing.chosen_orders import LeftOutReason
@@ -51,6 +52,9 @@ class VocabularyShown(View):
     outcomes: Words = Field(description="Results of checks online.")
     channels: Words = Field(description="How objections are filed.")
     fraud_kinds: Words = Field(description="Kinds of fraud, as the police name them (诈骗类型).")
+    ring_roles: Words = Field(description="What a card does in a ring (团伙).")
+    device_roles: Words = Field(description="What a device (终端) is.")
+    link_kinds: Words = Field(description="What links cards.")
     rules: dict[str, RuleWordsShown]
     reasons: Words = Field(description="Of codes that stand among the rules of an order, and are none.")
     time_zone: str = Field(
@@ -74,6 +78,9 @@ class VocabularyShown(View):
             outcomes=_words(Outcome),
             channels=_words(Channel),
             fraud_kinds=_words(FraudKind),
+            ring_roles=_words(RingRole),
+            device_roles=_words(DeviceRole),
+            link_kinds=_words(LinkKind),
             rules={rule.id: RuleWordsShown.of(rule) for rule in RULES},
             reasons={code: WordsShown.of(words) for code, words in police_reasons.WORDS.items()},
             time_zone=operator_zone().name,

@@ -6,19 +6,32 @@ lookup: one before it, which stays if it fails, and one with its rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Generic, TypeVar
 
-from duanka.domain.authority import Permission, authorize
+from sqlalchemy import select
+
+from duanka.domain.authority import Permission, authorize, may
 from duanka.domain.order import PermissionDenied, Person
 from duanka.domain.ring_lookups import Answer_co, RingAnswer, RingSource, RingTable, SeedName, Table_co
 from duanka.ledger.audit.trail import AuditEntry, Trail
+from duanka.ledger.db.bulk import among
 from duanka.ledger.db.database import Store
+from duanka.ledger.db.tables import orders
 from duanka.ledger.lookups import LookupContext, authorize_lookup, check_basis, tell_rows
 
 _Answer = TypeVar("_Answer", bound=RingAnswer)
 _Table = TypeVar("_Table", bound=RingTable)
+
+
+@dataclass(frozen=True)
+class PicturedRing(Generic[Answer_co]):
+    """A ring, masked or in full, and per card the order by which people open it, the latest one; empty: it has none."""
+
+    ring: Answer_co
+    orders: Sequence[str]
 
 
 class RingQueries(Generic[Answer_co, Table_co]):
@@ -58,6 +71,21 @@ class RingQueries(Generic[Answer_co, Table_co]):
         found = self.in_full(named, reader, now)
         return found if reader.unmasked else found.masked()
 
+    def pictured(self, named: SeedName, reader: LookupContext, now: datetime) -> PicturedRing[Answer_co]:
+        """As `around`, with the orders of its cards for who may read them, by which a person opens a card."""
+        found = self.in_full(named, reader, now)
+        latest = self._latest_orders(found) if may(reader.person.role, Permission.READ_ORDER) else {}
+        numbers = [str(row["card"]) for row in found.cards.page(0, found.cards.rows)]
+        shown = found if reader.unmasked else found.masked()
+        return PicturedRing(shown, [latest.get(number, "") for number in numbers])
+
+    def _latest_orders(self, found: RingAnswer) -> dict[str, str]:
+        numbers = [str(row["card"]) for row in found.cards.page(0, found.cards.rows)]
+        columns = select(orders.c.card, orders.c.id).order_by(orders.c.opened_at, orders.c.id)
+        with self._store.reading() as connection:
+            rows = connection.execute(columns.where(among(connection, orders.c.card, numbers)))
+            return {row.card: row.id for row in rows}  # of several the latest
+
     def in_full(self, named: SeedName, reader: LookupContext, now: datetime) -> Answer_co:
         """As `around`, for what the program itself does with the cards: nothing of it may be shown."""
         authorize_lookup(reader, Permission.LOOK_UP_CONTACTS)
@@ -65,7 +93,13 @@ class RingQueries(Generic[Answer_co, Table_co]):
             raise PermissionDenied(
                 "a ring crosses operators and cities: only who works for all of them may look one up"
             )
-        source, subject = self._source(), named.text[:40]
+        source = self._source()
+        for mark in named.marks:
+            from_here = replace(named, marks=())
+            self._tell(from_here, from_here.text[:40], reader, now)
+            named = source.around(from_here).seed_at(mark)
+        named = replace(named, marks=())
+        subject = named.text[:40]
         self._tell(named, subject, reader, now)
         found = source.around(named)
         tell_rows(self._store, self._trail, reader, now, subject, found.cards.rows)

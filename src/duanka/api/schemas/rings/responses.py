@@ -12,7 +12,7 @@ from duanka.orders.masking import ShownNumber, View
 from duanka.orders.views import BulkActionShown, WordsShown
 
 _NEXT = "Give it as `after` for the next page; null: this was the last."
-_FIRM = "An organisation's cards that are called back: its gateway or desks."
+FIRM_SAYS = "An organisation's cards that are called back: its gateway or desks."
 
 
 class DaysShown(View):
@@ -70,7 +70,7 @@ class FoundRingShown(View):
     joined: int = Field(description="Cards that the evidence carries.")
     at_risk: int = Field(description="Of these, cards against which rules speak.")
     confirmed: int = Field(description="Of these, cards that the police confirmed (涉案).")
-    firm: bool = Field(description=_FIRM)
+    firm: bool = Field(description=FIRM_SAYS)
     total: int = Field(description="Of the whole answer, with those to look at.")
     items: list[RingCardShown]
     next: str | None = Field(description=_NEXT)
@@ -106,7 +106,7 @@ class RingShown(View):
     surprise: float = Field(description="Bits: how unlikely chance makes so many.")
     city: str = Field(description="Where most are used, its code (城市代码); empty: unknown.")
     since: date = Field(description="When it was first found.")
-    firm: bool = Field(description=_FIRM)
+    firm: bool = Field(description=FIRM_SAYS)
 
 
 class RingsShown(View):

@@ -1,0 +1,1 @@
+"""Rings, outlets and devices, as the API shows them."""
