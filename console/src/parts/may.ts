@@ -17,6 +17,9 @@ const FOR: Readonly<Record<string, readonly Role[]>> = {
   act: DESK,
   takes: DESK,
   police: ["police"],
+  ring: [...DESK, "police"],
+  "ring-found": [...DESK, "police"],
+  "outlet-ring": [...DESK, "police"],
 };
 
 /** Whether a page is one for this role; one that is not named here is for everybody. */

@@ -495,6 +495,7 @@ export const en: Words = {
       police_stop: ["number of a case: to be stopped", "the number that a victim named"],
       police_release: ["not part of the case: consent to its release", "the case is closed: consent to its release"],
     },
+  },
   rings: {
     title: "Rings",
     shown: "{shown} of {total} shown",
@@ -514,6 +515,7 @@ export const en: Words = {
     note: "Note",
     firm: "an organisation's, called back",
     meaning: "Communities with a card that the police confirmed, or with more cards at risk than chance has once in a thousand; the worst first. For a person to look at: nothing is stopped by it.",
+  },
   lookup: {
     title: "Look up a ring: why, and on what basis",
     hint: "Say why and on what basis before looking; both stay in the audit trail. Asked once while this page is open, and never put into an address.",
@@ -526,6 +528,7 @@ export const en: Words = {
     go: "Look it up",
     kept: "Looked up: {why}; {kind} {number}. Each lookup stays in the audit trail.",
     change: "Change",
+  },
   ring: {
     noSeed: "There is nothing to begin at. Enter a number, a device or an outlet on the page of rings:",
     growing: "Growing the ring from there…",
@@ -584,6 +587,7 @@ export const en: Words = {
       other_sites: "Other sites: {many}",
       drawer: "In the drawer: never used",
       elsewhere: "Used at no site",
+    },
     kind: {
       batch: "batch",
       device: "device",
@@ -595,8 +599,10 @@ export const en: Words = {
       clique: "calls among cards at risk",
       account: "account",
       seed: "seed",
+    },
     nobody: "nobody found",
     letter: { operator: "O", minder: "M", supplier: "S" },
+  },
   stop: {
     title: "Propose a stop",
     second: "This proposes and stops nothing: another supervisor approves it after looking at every card.",
@@ -618,6 +624,7 @@ export const en: Words = {
     done: "{act} is proposed: {n} cards wait for a second person.",
     leftOut: "left out, certainty too low: {n}",
     standing: "held by {act} already: {n}",
+  },
   openCase: {
     title: "Open a case",
     first: "The case begins where the first lookup began; what was grown from there can be added in the case.",
@@ -631,6 +638,7 @@ export const en: Words = {
     name: "Title",
     go: "Open it",
     done: "Case {id} is open.",
+  },
   outlets: {
     title: "Outlets",
     shown: "{shown} of {total} outlets shown",
@@ -648,6 +656,7 @@ export const en: Words = {
     cut: "{n} more are not shown",
     meaning: "Against outlets of the same city and size; the bound is how many times its peers it is at least, whatever chance did. A lead, and no verdict.",
     elsewhere: "{n} more disowned cards have no outlet, or one that is not listed.",
+  },
   devices: {
     title: "Devices",
     shown: "{shown} of {total} shown",
@@ -674,6 +683,10 @@ export const en: Words = {
     refresh: "show the latest",
     goToday: "Today",
     goQueue: "Queue",
+    goRings: "Rings",
+    openGroup: "open or close the chosen group; all",
+    growHere: "grow the ring from here",
+    stopCase: "propose a stop, open a case, save the picture",
     goActs: "Bulk actions",
     goTakes: "Takes",
     select: "select, or strike",
@@ -688,9 +701,5 @@ export const en: Words = {
     decide: "reviews: pass, fail, to a counter, not theirs",
     counterMode: "counter: verify / not my number",
     fileOne: "file an objection",
-    goRings: "Rings",
-    openGroup: "open or close the chosen group; all",
-    growHere: "grow the ring from here",
-    stopCase: "propose a stop, open a case, save the picture",
   },
 };

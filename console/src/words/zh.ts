@@ -493,6 +493,7 @@ export const zh = {
       police_stop: ["涉案号码，通知停机", "受害人指认的来电号码"],
       police_release: ["经查与案件无关，同意解除", "案件已结，同意解除"],
     },
+  },
   rings: {
     title: "团伙",
     shown: "共 {total} 个，已显示 {shown} 个",
@@ -512,6 +513,7 @@ export const zh = {
     note: "备注",
     firm: "单位号码，有回拨",
     meaning: "列出含涉案卡的群组，或高风险卡多到偶然出现概率低于千分之一的群组，最严重的在前。仅供人工查看，不会因此停机。",
+  },
   lookup: {
     title: "查询团伙：理由与依据",
     hint: "查询前写明理由和依据，两者记入审计。本次打开页面期间只问一次，不写入网址。",
@@ -524,6 +526,7 @@ export const zh = {
     go: "查询",
     kept: "查询理由：{why}；{kind} {number}。每次查询均记入审计。",
     change: "更改",
+  },
   ring: {
     noSeed: "没有查询起点。请在团伙页输入号码、终端串号或网点：",
     growing: "正在从起点扩展团伙…",
@@ -582,6 +585,7 @@ export const zh = {
       other_sites: "其他地点：{many} 处",
       drawer: "库存：从未使用",
       elsewhere: "在用，不在任何地点",
+    },
     kind: {
       batch: "开户批次",
       device: "终端",
@@ -593,8 +597,10 @@ export const zh = {
       clique: "高风险卡互相通话",
       account: "账号",
       seed: "起点",
+    },
     nobody: "没有找到",
     letter: { operator: "运", minder: "看", supplier: "供" },
+  },
   stop: {
     title: "提出停机",
     second: "此处只提出，不停机：须由另一名主管看过全部号码后批准。",
@@ -616,6 +622,7 @@ export const zh = {
     done: "已提出 {act}：{n} 张卡，等待第二人批准。",
     leftOut: "因确定度不足未列入：{n} 张",
     standing: "已在 {act} 中：{n} 张",
+  },
   openCase: {
     title: "立案",
     first: "案件从最初查询的起点立案，扩展出的团伙可在案件中加入。",
@@ -629,6 +636,7 @@ export const zh = {
     name: "案件名称",
     go: "立案",
     done: "已立案 {id}。",
+  },
   outlets: {
     title: "网点",
     shown: "共 {total} 个网点，已显示 {shown} 个",
@@ -646,6 +654,7 @@ export const zh = {
     cut: "另有 {n} 个未显示",
     meaning: "与同城同规模网点比较；下限是考虑偶然因素后至少的倍数。是线索，不是结论。",
     elsewhere: "另有 {n} 张被否认的卡，开户网点未登记或不在本表。",
+  },
   devices: {
     title: "终端",
     shown: "共 {total} 台，已显示 {shown} 台",
@@ -672,6 +681,10 @@ export const zh = {
     refresh: "显示最新",
     goToday: "今日",
     goQueue: "工单队列",
+    goRings: "团伙",
+    openGroup: "展开或收起所选分组；全部",
+    growHere: "由此扩展团伙",
+    stopCase: "提出停机、立案、导出全图",
     goActs: "批量处置",
     goTakes: "接收批次",
     select: "选择，或剔除",
@@ -686,10 +699,6 @@ export const zh = {
     decide: "审核与异议：通过、不通过、转营业厅、非本人",
     counterMode: "营业厅：本人核验 / 非本人号码",
     fileOne: "登记异议",
-    goRings: "团伙",
-    openGroup: "展开或收起所选分组；全部",
-    growHere: "由此扩展团伙",
-    stopCase: "提出停机、立案、导出全图",
   },
 };
 
