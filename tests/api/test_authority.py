@@ -123,6 +123,7 @@ SERVICES: Mapping[Permission, Try] = {
 # Asked within another one of these, or by a command: tried there.
 WITHIN = {
     Permission.WHO_AM_I: "a key says who somebody is",
+    Permission.READ_RULES: "test_every_rule_is_told_with_its_limits_in_force",
     Permission.SEARCH_BY_NUMBER: "test_a_second_permission_is_asked_within_the_first",
     Permission.UNMASK: "test_a_second_permission_is_asked_within_the_first",
     Permission.READ_OWN_ORDER: "by a link alone",

@@ -6,6 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from duanka.domain.assessment import Measure, UnitKind
+from duanka.domain.listing import ListingEvent, ListingState
+from duanka.domain.network import NetworkState
 from duanka.domain.order import SYSTEM, Event, Kind, Role, State
 from duanka.domain.phone_number import is_emergency
 from duanka.ledger.audit.trail import Fault
@@ -228,7 +231,11 @@ def test_an_order_says_what_the_person_who_asks_may_do_with_it(desk: TestDesk, p
 
 def test_every_value_of_an_order_has_a_word_in_both_languages(people: People) -> None:
     said = people[REGULATOR].get("/vocabulary").json()
-    for table, values in (("states", State), ("kinds", Kind), ("events", Event), ("roles", Role)):
+    for table, values in (
+        *(("states", State), ("kinds", Kind), ("events", Event), ("roles", Role)),
+        *(("measures", Measure), ("unitKinds", UnitKind), ("networkStates", NetworkState)),
+        *(("listingStates", ListingState), ("listingEvents", ListingEvent)),
+    ):
         assert set(said[table]) == {one.value for one in values}
     assert said["states"]["suspended"] == {"zh": "双停", "en": "suspended"}
     assert said["tiers"]["high"] == {"zh": "高", "en": "high"}

@@ -7,10 +7,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import delete, insert
 
 from duanka.domain.order import Role
-from duanka.ledger.db.assessment.listings import assessment_candidates
+from duanka.domain.person import Scope
+from duanka.ledger.db.assessment.listings import assessment_candidates, assessment_figures
 from duanka.ledger.db.database import Store
 from support.api.desks import Caller, TestDesk, callers, desk_on
 from support.orders.books import POLICE, card
@@ -93,11 +94,25 @@ def test_a_unit_goes_on_the_list_and_off_it(world: World) -> None:
     with desk.store.writing() as connection:
         unit = {"run_id": run, "measure": "confirmed", "kind": "outlet", "unit": "S1", "facts": FACTS}
         connection.execute(insert(assessment_candidates).values(**unit, operator="op", city="130100"))
-    (candidate,) = people[Role.REGULATOR].get(f"/assessment-runs/{run}/candidates").json()["items"]
+    meeting = people[Role.REGULATOR].get(f"/assessment-runs/{run}/candidates").json()
+    (candidate,) = meeting["items"]
+    assert "in each of 2 periods" in meeting["criterion"]["en"]
     assert (candidate["unit"], candidate["facts"]["falseDiscovery"]) == ("S1", 0.01)
     made = people[Role.REGULATOR].post("/listings", asked)
     assert made.status_code == 201, made.text
     where = f"/listings/{made.json()['id']}"
+
+    def acts() -> dict[Role, list[str]]:
+        return {
+            role: people[role].get(where).json()["acts"]
+            for role in (Role.DESK, Role.SUPERVISOR, Role.REGULATOR)
+        }
+
+    assert acts() == {  # the regulator proposed it
+        Role.DESK: [],
+        Role.SUPERVISOR: ["approve", "reject"],
+        Role.REGULATOR: ["reject"],
+    }
     assert people[Role.REGULATOR].post(f"{where}/approve", {"why": "w"}).status_code == 403
     listed = people[Role.SUPERVISOR].post(f"{where}/approve", {"why": "seen"}).json()
     assert (listed["state"], listed["termDays"], len(listed["noticeDigest"])) == ("listed", 30, 64)
@@ -108,6 +123,11 @@ def test_a_unit_goes_on_the_list_and_off_it(world: World) -> None:
         people[Role.REGULATOR].post(f"{where}/check", {"mended": True, "why": "w"}).json()["state"]
         == "mended"
     )
+    assert acts() == {  # the regulator checked it
+        Role.DESK: [],
+        Role.SUPERVISOR: ["find_not_mended", "delist"],
+        Role.REGULATOR: [],
+    }
     assert people[Role.REGULATOR].post(f"{where}/delist", {"why": "w"}).status_code == 403
     assert people[Role.SUPERVISOR].post(f"{where}/delist", {"why": "w"}).json()["state"] == "delisted"
     told = people[Role.DESK].get(where).json()
@@ -117,3 +137,34 @@ def test_a_unit_goes_on_the_list_and_off_it(world: World) -> None:
     assert people[Role.DESK].get("/listings").json()["items"] == []
     assert len(people[Role.DESK].get("/listings", all=True).json()["items"]) == 1
     assert people[Role.DESK].get("/listings/Z000000000000").status_code == 404
+
+
+def test_units_are_compared_with_limits_of_chance(world: World) -> None:
+    desk, people = world
+    desk.clock.now = desk.clock() + 60 * DAY
+    run = people[Role.REGULATOR].post("/assessment-runs", {"period": "2026-03"}).json()["id"]
+    asked = {"by": "city", "measure": "confirmed"}
+    alone = people[Role.REGULATOR].get(f"/assessment-runs/{run}/comparison", **asked).json()
+    assert "fewer than" in alone["whyNot"]["en"]
+    assert alone["funnel"] is None
+    with desk.store.writing() as connection:
+        of_cities = (assessment_figures.c.run_id == run, assessment_figures.c.kind == "city")
+        connection.execute(delete(assessment_figures).where(*of_cities))
+        rows = [
+            {"run_id": run, "measure": "confirmed", "kind": "city", "unit": f"1301{at:02}", "count": count}
+            | {"exposure": 10_000 * (at + 1), "operator": "", "city": f"1301{at:02}"}
+            for at, count in enumerate([9, 21, 28, 41, 52, 58, 400, 79, 92, 99, 110, 121])
+        ]
+        connection.execute(insert(assessment_figures), rows)
+    found = people[Role.DESK].get(f"/assessment-runs/{run}/comparison", **asked, limit=5).json()
+    assert (found["total"], len(found["units"]), found["whyNot"]) == (12, 5, None)
+    worst = found["units"][0]
+    assert (worst["unit"], worst["count"], worst["place"]) == ("130106", 400, 2)
+    assert worst["lower"] < worst["compared"] < worst["upper"]
+    assert worst["rankLow"] <= worst["rank"] <= worst["rankHigh"] == 12
+    for limits in found["funnel"]["limits"]:
+        assert len(limits["lower"]) == len(limits["upper"]) == len(found["funnel"]["at"])
+        assert limits["lower"][60] < found["funnel"]["target"] < limits["upper"][60]
+    key = desk.people.add("of.one", Role.DESK, Scope(frozenset({"op"})))
+    with callers(desk.api()) as calling:
+        assert calling(key).get(f"/assessment-runs/{run}/comparison", **asked).status_code == 409

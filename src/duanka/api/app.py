@@ -18,7 +18,17 @@ from duanka.api.http.openapi import describe, methods, only_described
 from duanka.api.http.rate_limit import Buckets
 from duanka.api.http.uploads import Uploads
 from duanka.api.routes import bulk_actions as acts
-from duanka.api.routes import cards, changes, disavowals, orders, records, reviews, rings, takes
+from duanka.api.routes import (
+    cards,
+    changes,
+    disavowals,
+    orders,
+    records,
+    reviews,
+    rings,
+    rules,
+    takes,
+)
 from duanka.api.routes import counter_checks as counters
 from duanka.api.routes import holder as holders
 from duanka.api.routes import statistics as figures
@@ -91,7 +101,7 @@ def create_api(
     api.state.context = _context(desk, clock, limits, online, health, metrics, provider)
     staff = (
         *(orders, cards, changes, records, rings, acts, takes, reviews, counters, disavowals),
-        *(copies, figures),
+        *(copies, figures, rules),
         *(cases, clues, victims, accounts, casework_figures, headline, runs, listings, billing, statements),
     )
     for router in (*staff, session, oidc, holders, unlinked, checks, sending):

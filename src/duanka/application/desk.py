@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from duanka.domain.policy import Policy
 from duanka.domain.ring_lookups import RingAnswer, RingTable
 from duanka.ledger.audit.trail import Trail
 from duanka.ledger.db.database import Store
@@ -40,6 +41,7 @@ class DeskServices:
     """
 
     store: Store
+    policy: Policy
     orders: OrderService
     bulk_actions: BulkActionService
     keys: Keys

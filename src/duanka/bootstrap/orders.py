@@ -184,6 +184,7 @@ def desk(
         later = _LaterRooms(settings, secret, policy, order_service, rings, records, sources)
         yield OrderDesk(
             store=store,
+            policy=policy,
             elements=elements,
             ends=ends,
             orders=order_service,

@@ -73,6 +73,7 @@ class Permission(StrEnum):
     CLEAR_ALARM = "clear_alarm", _SENIOR, "解除告警", "clear an alarm", _ALL
     LIST_DRIFTS = "list_drifts", _READERS, "查看状态不一致", "list differences in the network"
     VERIFY_AUDIT = "verify_audit", _SUPERVISION | _BY_US, "校验审计链", "verify the audit trail"
+    READ_RULES = "read_rules", _READERS, "查看规则", "read the rules"
     READ_OWN_ORDER = "read_own_order", _HOLDER, "查看本人工单", "read the order of a holder's link"
     # the store of records
     READ_STORE = "read_store", _EVERYBODY, "查看记录库概况", "read what the store holds"

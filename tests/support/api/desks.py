@@ -203,6 +203,7 @@ def desk_on(
     victims = victim_services(search, lambda: invented)
     return TestDesk(
         store=store,
+        policy=policy_named("national"),
         orders=book,
         bulk_actions=acts,
         keys=people.keys,

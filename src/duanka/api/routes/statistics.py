@@ -62,6 +62,15 @@ def list_alarms(
     return shown.Alarms(items=list(found))
 
 
+@router.endpoint(
+    "POST /alarms/clear", "Clear an alarm · 解除告警", Permission.CLEAR_ALARM, fails=(409,), status_code=204
+)
+def clear_alarm(here: Here, by: access.Caller, asks: asked.AlarmCleared) -> Response:
+    """That a person handled. One whose cause lasts comes again. 409: there is no open alarm of this source."""
+    here.desk.orders.clear_alarm(asks.source, by, asks.why, here.now)
+    return Response(status_code=204)
+
+
 @router.endpoint("GET /drifts", "Where the network did otherwise · 状态不一致", Permission.LIST_DRIFTS)
 def list_drifts(here: Here, by: access.Caller, limit: asked.Limit = 50) -> shown.Drifts:
     """The latest first; numbers masked."""

@@ -187,6 +187,12 @@ class Because(AskedModel):
     why: Why
 
 
+class AlarmCleared(Because):
+    """An alarm that a person handled."""
+
+    source: str = Field(min_length=1, max_length=200, examples=["enforce:home_register"])
+
+
 class Approval(Because):
     """Why a bulk action is approved, and which of its cards are excluded."""
 

@@ -7,13 +7,16 @@ from collections.abc import Iterable
 from pydantic import Field
 
 from duanka.domain import police_reasons
+from duanka.domain.assessment import Measure, UnitKind
 from duanka.domain.bulk_action import BulkActionState
 from duanka.domain.counter_check import Document
 from duanka.domain.decision import Tier
 from duanka.domain.fraud_kind import FraudKind
 from duanka.domain.headline import HeadlineFigure
 from duanka.domain.identity import CheckReason, Outcome
+from duanka.domain.listing import ListingEvent, ListingState
 from duanka.domain.local_time import operator_zone
+from duanka.domain.network import NetworkState
 from duanka.domain.objection import Channel
 from duanka.domain.order import Event, Kind, State
 from duanka.domain.person import Role
@@ -55,6 +58,11 @@ class VocabularyShown(View):
     ring_roles: Words = Field(description="What a card does in a ring (团伙).")
     device_roles: Words = Field(description="What a device (终端) is.")
     link_kinds: Words = Field(description="What links cards.")
+    measures: Words = Field(description="Of the assessment.")
+    unit_kinds: Words = Field(description="By what the assessment compares.")
+    listing_states: Words
+    listing_events: Words
+    network_states: Words = Field(description="How an element treats a card.")
     rules: dict[str, RuleWordsShown]
     reasons: Words = Field(description="Of codes that stand among the rules of an order, and are none.")
     time_zone: str = Field(
@@ -81,6 +89,11 @@ class VocabularyShown(View):
             ring_roles=_words(RingRole),
             device_roles=_words(DeviceRole),
             link_kinds=_words(LinkKind),
+            measures=_words(Measure),
+            unit_kinds=_words(UnitKind),
+            listing_states=_words(ListingState),
+            listing_events=_words(ListingEvent),
+            network_states=_words(NetworkState),
             rules={rule.id: RuleWordsShown.of(rule) for rule in RULES},
             reasons={code: WordsShown.of(words) for code, words in police_reasons.WORDS.items()},
             time_zone=operator_zone().name,

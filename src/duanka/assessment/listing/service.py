@@ -15,9 +15,10 @@ from duanka.assessment.listing.notice import digest_of, notice_of
 from duanka.assessment.runs import AssessmentRun, AssessmentRuns, run_named
 from duanka.assessment.unjudged import UnjudgedUnits, unjudged
 from duanka.domain.assessment import Measure, UnitKind
-from duanka.domain.authority import Permission, authorize, within
+from duanka.domain.authority import Permission, authorize, may, within
 from duanka.domain.bounds import given_reason, without_controls
 from duanka.domain.listing import (
+    LISTING_TRANSITIONS,
     OVER,
     ListingError,
     ListingEvent,
@@ -169,6 +170,13 @@ class UnitListings:
         with self._store.reading() as connection:
             return _read(connection, number, by), _steps(connection, number)
 
+    def acts(self, found: ListedUnit, steps: Sequence[ListingStep], by: Person) -> Sequence[ListingEvent]:
+        """What `by` may do with a listing as it is now."""
+        rows = [row for row in LISTING_TRANSITIONS if row.before is found.state]
+        there = by.scope.covers(found.operator, found.city)
+        theirs = [row for row in rows if there and may(by.role, row.permission)]
+        return [row.event for row in theirs if _their_part(row, steps, by) is None]
+
     def listed(
         self, by: Person, *, is_open: bool = True, after: str = "", limit: int = 50
     ) -> tuple[Sequence[ListedUnit], str | None]:
@@ -280,14 +288,21 @@ def _apart(connection: Connection, row: ListingTransition, number: str, by: Pers
 
     Of checks the last one counts, of all else every one.
     """
-    steps = _steps(connection, number)
+    if step := _their_part(row, _steps(connection, number), by):
+        raise ListingNeedsAnother(
+            f"{by.id} had a hand in {number} ({step.event.words.en}): somebody else does this"
+            f" ({row.event.words.en})"
+        )
+
+
+def _their_part(row: ListingTransition, steps: Sequence[ListingStep], by: Person) -> ListingStep | None:
+    """What `by` did for a listing that keeps them from this; None: nothing."""
     checks = [step for step in steps if step.event is ListingEvent.FIND_MENDED]
-    for step in (*(one for one in steps if one.event is not ListingEvent.FIND_MENDED), *checks[-1:]):
+    others = [step for step in steps if step.event is not ListingEvent.FIND_MENDED]
+    for step in (*others, *checks[-1:]):
         if step.event in row.apart_from and same_person(step.who, by.id):
-            raise ListingNeedsAnother(
-                f"{by.id} had a hand in {number} ({step.event.words.en}): somebody else does this"
-                f" ({row.event.words.en})"
-            )
+            return step
+    return None
 
 
 def _evidence(text: str) -> str:

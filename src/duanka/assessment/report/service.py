@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 
 from duanka.assessment.candidates import Candidate, compared_runs
 from duanka.assessment.listing.service import UnitListings
-from duanka.assessment.runs import AssessmentRun, AssessmentRuns
+from duanka.assessment.runs import AssessmentRun, AssessmentRuns, FigureOfRun
 from duanka.assessment.stored_figures import stored_figure
 from duanka.domain.assessment import AssessmentError, AssessmentPeriod, Measure, UnitFigure, UnitKind
 from duanka.domain.authority import Permission, authorize
@@ -22,6 +22,8 @@ from duanka.ledger.db.assessment.listings import assessment_figures
 
 if TYPE_CHECKING:
     from duanka.assessment.report.model import AssessmentReport, UnitComparison
+
+_Past = Mapping[AssessmentPeriod, Mapping[Measure, Mapping[str, UnitFigure]]]
 
 
 class ReportFile(StrEnum):
@@ -53,13 +55,7 @@ class AssessmentReports:
         """
         from duanka.assessment.report.model import AssessmentReport  # noqa: PLC0415  # with all that compares
 
-        authorize(by, Permission.READ_ASSESSMENT)
-        if not by.scope.everywhere:
-            raise AssessmentError(
-                "a report compares all operators and cities: ask somebody who sees all of them, or see your own by"
-                " `duanka assess show`"
-            )
-        found = self._runs.get(run, by)
+        found = self._seen_whole(run, by)
         together = {one.measure: one.figure for one in self._runs.figures(found, by, None)}
         judged, candidates = not self._runs.missing(found, by), self._listings.candidates(found, by)
         return AssessmentReport(
@@ -68,6 +64,26 @@ class AssessmentReports:
             candidates=candidates if judged else None,
             unjudged=[one.words for one in self._listings.unjudged(found, by)],
         )
+
+    def comparison(self, run: str, by: Person, kind: UnitKind, measure: Measure) -> UnitComparison:
+        """Compare the units of one kind in one measure, as the report does; the worst first.
+
+        PermissionDenied, UnknownRun. AssessmentError: `by` does not see all operators and cities.
+        """
+        found = self._seen_whole(run, by)
+        figures = self._runs.figures(found, by, kind, measure)
+        return self._compared(
+            kind, measure, figures, self._past(found, kind), self._listings.candidates(found, by)
+        )
+
+    def _seen_whole(self, run: str, by: Person) -> AssessmentRun:
+        authorize(by, Permission.READ_ASSESSMENT)
+        if not by.scope.everywhere:
+            raise AssessmentError(
+                "a report compares all operators and cities: ask somebody who sees all of them, or see your own by"
+                " `duanka assess show`"
+            )
+        return self._runs.get(run, by)
 
     def made(self, report: AssessmentReport, kind: ReportFile, language: Language) -> bytes:
         """The report as a file. DuankaError: what sets a PDF is missing."""
@@ -86,23 +102,42 @@ class AssessmentReports:
     def _comparisons(
         self, run: AssessmentRun, by: Person, candidates: Sequence[Candidate]
     ) -> Sequence[UnitComparison]:
-        from duanka.assessment.report.compare import compared  # noqa: PLC0415  # scipy takes 0.3 s
-
-        listed = {(one.measure, one.kind, one.unit) for one in candidates}
         found = list[Any]()
         for kind in _KINDS:
-            figures = self._runs.figures(run, by, kind)
-            with self._runs.store.reading() as connection:
-                past = _past(connection, run, kind, self._runs)
-            for measure in _MEASURES:
-                units = [one.figure for one in figures if one.measure is measure]
-                expected = {one.figure.unit: one.expected for one in figures if one.measure is measure}
-                if units:
-                    those = {unit for of, by_kind, unit in listed if (of, by_kind) == (measure, kind)}
-                    of_measure = {period: of.get(measure, {}) for period, of in past.items()}
-                    policy = self._runs.policy
-                    found.append(compared(measure, kind, units, of_measure, policy, those, expected))
+            figures, past = self._runs.figures(run, by, kind), self._past(run, kind)
+            there = {one.measure for one in figures}
+            found += [
+                self._compared(kind, measure, figures, past, candidates)
+                for measure in _MEASURES
+                if measure in there
+            ]
         return sorted(found, key=lambda one: _MEASURES.index(one.measure))
+
+    def _past(self, run: AssessmentRun, kind: UnitKind) -> _Past:
+        with self._runs.store.reading() as connection:
+            return _past(connection, run, kind, self._runs)
+
+    def _compared(
+        self,
+        kind: UnitKind,
+        measure: Measure,
+        figures: Sequence[FigureOfRun],
+        past: _Past,
+        candidates: Sequence[Candidate],
+    ) -> UnitComparison:
+        from duanka.assessment.report.compare import compared  # noqa: PLC0415  # scipy takes 0.3 s
+
+        of_measure = [one for one in figures if one.measure is measure]
+        listed = {one.unit for one in candidates if (one.measure, one.kind) == (measure, kind)}
+        return compared(
+            measure,
+            kind,
+            [one.figure for one in of_measure],
+            {period: of.get(measure, {}) for period, of in past.items()},
+            self._runs.policy,
+            listed,
+            {one.figure.unit: one.expected for one in of_measure},
+        )
 
 
 def file_named(name: str) -> ReportFile:
@@ -113,9 +148,7 @@ def file_named(name: str) -> ReportFile:
     return ReportFile(end)
 
 
-def _past(
-    connection: Connection, run: AssessmentRun, kind: UnitKind, runs: AssessmentRuns
-) -> Mapping[AssessmentPeriod, Mapping[Measure, Mapping[str, UnitFigure]]]:
+def _past(connection: Connection, run: AssessmentRun, kind: UnitKind, runs: AssessmentRuns) -> _Past:
     """Figures of the run and of those before it, by period, measure and unit; periods without a run are left out."""
     there = {
         run_id: period

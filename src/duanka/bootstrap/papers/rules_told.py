@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import date
 
+from duanka.domain.limit_words import limit_in_words
 from duanka.domain.policy import Policy
-from duanka.domain.rule import Literal, Rule
+from duanka.domain.rule import Rule
 from duanka.domain.stop_text import RulesTold, RuleTold
 from duanka.domain.text import BilingualText
 
@@ -27,25 +27,6 @@ _RECORDS = {
     "hits": BilingualText("其他规则的命中", "hits of other rules"),
     "rings": _LINKS,
     "outlet_batches": BilingualText("同一网点同批开户的号码", "cards opened together at one outlet"),
-}
-_UNITS = {
-    "h": BilingualText("小时", "hours"),
-    "s": BilingualText("秒", "seconds"),
-    "days": BilingualText("天", "days"),
-    "numbers": BilingualText("个", "numbers"),
-    "calls": BilingualText("次", "calls"),
-    "calls/h": BilingualText("次", "calls"),  # its name says the hour
-    "messages": BilingualText("条", "messages"),
-    "events": BilingualText("次", ""),
-    "cards": BilingualText("张", "cards"),
-    "devices": BilingualText("部", "devices"),
-    "cells": BilingualText("个", "cells"),
-    "senders": BilingualText("个", "senders"),
-    "complaints": BilingualText("次", "complaints"),
-    "signs of 5": BilingualText("个（共 5 个）", "of 5"),
-    "times": BilingualText("倍", "times"),
-    "MB": BilingualText("MB", "MB"),
-    "MB/month": BilingualText("MB", "MB"),  # its name says the month
 }
 _GRADES = re.compile(
     r" \(S[0-9](-S[0-9])?\)"
@@ -71,11 +52,13 @@ def _told(rule: Rule, policy: Policy) -> RuleTold:
         rule.title,
         BilingualText(
             "；".join(
-                f"{limit.zh} {_value(limits[name], limit.unit).zh}" for name, limit in rule.limits.items()
+                f"{limit.zh} {limit_in_words(limits[name], limit.unit).zh}"
+                for name, limit in rule.limits.items()
             )
             or "无",
             "; ".join(
-                f"{limit.en} {_value(limits[name], limit.unit).en}" for name, limit in rule.limits.items()
+                f"{limit.en} {limit_in_words(limits[name], limit.unit).en}"
+                for name, limit in rule.limits.items()
             )
             or "none",
         ),
@@ -86,14 +69,3 @@ def _told(rule: Rule, policy: Policy) -> RuleTold:
         BilingualText(f"{grade.zh}：{rule.source.zh or source}", f"{grade.en}: {source}"),
         rule.rebuttal,
     )
-
-
-def _value(value: Literal, unit: str) -> BilingualText:
-    """A limit as a holder reads it: a share in percent, and what is counted, which the Chinese name leaves out."""
-    if isinstance(value, date):
-        return BilingualText(value.isoformat(), value.isoformat())
-    if unit in ("share", "percent"):
-        percent = f"{100 * value if unit == 'share' else value:.6g}%"
-        return BilingualText(percent, percent)
-    words = _UNITS.get(unit, BilingualText("", unit))
-    return BilingualText(f"{value:g} {words.zh}".strip(), f"{value:g} {words.en}".strip())

@@ -13,6 +13,7 @@ from duanka.api.schemas.assessment import listings as shown
 from duanka.api.schemas.assessment.listings import TheListing
 from duanka.api.schemas.assessment.runs import TheRun
 from duanka.api.schemas.requests import Because, Limit
+from duanka.assessment.criterion_words import criterion_in_words
 from duanka.domain.authority import Permission
 from duanka.domain.listing import ListingEvent
 
@@ -28,7 +29,8 @@ router = Endpoints("assessment")
 def list_assessment_candidates(here: Here, by: access.Caller, number: TheRun) -> shown.CandidatesShown:
     """Units that meet the criterion of the run; these alone can be listed."""
     assessment = here.desk.assessment
-    return shown.CandidatesShown.told(assessment.listings.candidates(assessment.runs.get(number, by), by))
+    found = assessment.listings.candidates(assessment.runs.get(number, by), by)
+    return shown.CandidatesShown.told(found, criterion_in_words(assessment.runs.policy))
 
 
 @router.endpoint(
@@ -69,8 +71,10 @@ def list_listings(
     "GET /listings/{listingId}", "A listing · 查看挂牌", Permission.READ_ASSESSMENT, fails=(404,)
 )
 def get_listing(here: Here, by: access.Caller, number: TheListing) -> shown.ListingFileShown:
-    """With its notice and everything that happened."""
-    return shown.ListingFileShown.told(*here.desk.assessment.listings.get(number, by))
+    """With its notice, everything that happened, and what whoever asks may do with it."""
+    listings = here.desk.assessment.listings
+    found, steps = listings.get(number, by)
+    return shown.ListingFileShown.told(found, steps, listings.acts(found, steps, by))
 
 
 @router.endpoint(

@@ -11,6 +11,7 @@ from duanka.api.http.dependencies import Context, Here
 from duanka.api.http.endpoints import Endpoints
 from duanka.api.http.openapi import BINARY
 from duanka.api.schemas.assessment import runs as shown
+from duanka.api.schemas.assessment.comparison import ComparisonShown
 from duanka.api.schemas.assessment.runs import TheRun
 from duanka.api.schemas.requests import After, Limit, Skip
 from duanka.assessment.report.service import ReportFile
@@ -86,6 +87,24 @@ def list_assessment_figures(
     runs, skip = here.desk.assessment.runs, int(after or 0)
     found = runs.figures(runs.get(number, by), by, kind, measure, skip, limit + 1)
     return shown.FiguresOfRunShown.told(found, skip, limit)
+
+
+@router.endpoint(
+    "GET /assessment-runs/{runId}/comparison",
+    "Units compared with limits of chance · 单位比较",
+    Permission.READ_ASSESSMENT,
+    fails=(404, 409),
+)
+def compare_assessed_units(
+    here: Here,
+    by: access.Caller,
+    number: TheRun,
+    kind: Annotated[UnitKind, Query(alias="by", description="By which kind of unit.")],
+    measure: Annotated[Measure, Query(description="Which measure.")],
+    limit: Annotated[int, Query(ge=1, le=10_000, description="How many units at most.")] = 1_000,
+) -> ComparisonShown:
+    """Intervals, ranks with theirs, and funnel limits, as in the report. 409: for who sees all operators and cities."""
+    return ComparisonShown.told(here.desk.assessment.reports.comparison(number, by, kind, measure), limit)
 
 
 @router.endpoint(

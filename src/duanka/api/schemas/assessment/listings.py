@@ -13,6 +13,7 @@ from duanka.assessment.candidates import Candidate
 from duanka.assessment.listing.service import MOST_DAYS, MOST_EVIDENCE, ListedUnit, ListingStep
 from duanka.domain.assessment import Measure, UnitKind
 from duanka.domain.listing import ListingEvent, ListingState
+from duanka.domain.text import BilingualText
 from duanka.orders.masking import IN_FULL, View
 from duanka.orders.views import WordsShown
 
@@ -94,11 +95,13 @@ class CandidatesShown(View):
     """Units that meet the criterion of a run: these alone can be listed."""
 
     items: list[CandidateShown]
+    criterion: WordsShown = Field(description="All that a unit must meet, with the numbers of the policy.")
 
     @classmethod
-    def told(cls, found: Sequence[Candidate]) -> CandidatesShown:
+    def told(cls, found: Sequence[Candidate], criterion: BilingualText) -> CandidatesShown:
         """Convert to a response."""
-        return cls(items=[CandidateShown.of(vars(one), IN_FULL) for one in found])
+        items = [CandidateShown.of(vars(one), IN_FULL) for one in found]
+        return cls(items=items, criterion=WordsShown(zh=criterion.zh, en=criterion.en))
 
 
 class ListingShown(View):
@@ -157,9 +160,12 @@ class ListingFileShown(View):
 
     listing: ListingShown
     steps: list[ListingStepShown]
+    acts: list[ListingEvent] = Field(description="What whoever asks may do with it as it is now.")
 
     @classmethod
-    def told(cls, found: ListedUnit, steps: Sequence[ListingStep]) -> ListingFileShown:
+    def told(
+        cls, found: ListedUnit, steps: Sequence[ListingStep], acts: Sequence[ListingEvent]
+    ) -> ListingFileShown:
         """Convert to a response."""
         shown = [ListingStepShown.of(vars(one), IN_FULL) for one in steps]
-        return cls(listing=ListingShown.told(found), steps=shown)
+        return cls(listing=ListingShown.told(found), steps=shown, acts=list(acts))
