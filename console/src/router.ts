@@ -20,6 +20,12 @@ const routes: RouteRecordRaw[] = [
   { path: "/outlets", name: "outlets", component: () => import("./outlets/OutletsPage.vue") },
   { path: "/outlets/:outlet/ring", name: "outlet-ring", component: () => import("./rings/RingPage.vue"), props: true },
   { path: "/devices", name: "devices", component: () => import("./devices/DevicesPage.vue") },
+  { path: "/assessment/listings", name: "listings", component: () => import("./listings/ListingsPage.vue") },
+  { path: "/assessment/listings/:listingId", name: "listing", component: () => import("./listings/ListingPage.vue"), props: true },
+  { path: "/assessment/:runId?", name: "assessment", component: () => import("./assessment/AssessmentPage.vue"), props: true },
+  { path: "/rules/:rule?", name: "rules", component: () => import("./rules/RulesPage.vue") },
+  { path: "/audit", name: "audit", component: () => import("./audit/AuditPage.vue") },
+  { path: "/settings", name: "settings", component: () => import("./settings/SettingsPage.vue") },
   { path: "/:rest(.*)", redirect: "/today" },
 ];
 

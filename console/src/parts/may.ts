@@ -20,6 +20,11 @@ const FOR: Readonly<Record<string, readonly Role[]>> = {
   ring: [...DESK, "police"],
   "ring-found": [...DESK, "police"],
   "outlet-ring": [...DESK, "police"],
+  assessment: READERS,
+  listings: READERS,
+  listing: READERS,
+  rules: READERS,
+  audit: ["supervisor", "regulator"],
 };
 
 /** Whether a page is one for this role; one that is not named here is for everybody. */

@@ -11,7 +11,8 @@ export type Bilingual = Schemas["WordsShown"];
 type Table =
   | "kinds" | "states" | "events" | "tiers" | "roles" | "figures"
   | "actStates" | "leftOut" | "documents" | "checkReasons" | "outcomes" | "channels"
-  | "fraudKinds" | "ringRoles" | "deviceRoles" | "linkKinds";
+  | "fraudKinds" | "ringRoles" | "deviceRoles" | "linkKinds"
+  | "measures" | "unitKinds" | "listingStates" | "listingEvents" | "networkStates";
 
 export function useVocabulary() {
   const { locale } = useI18n();
