@@ -5,7 +5,7 @@ from __future__ import annotations
 from duanka.api.http import auth as access
 from duanka.api.http.dependencies import Here
 from duanka.api.http.endpoints import Endpoints
-from duanka.api.schemas.rules import RulesShown
+from duanka.api.schemas.catalogue.rules import RulesShown
 from duanka.domain.authority import Permission
 
 router = Endpoints("figures")
