@@ -43,6 +43,21 @@ def test_each_card_is_told_with_what_is_known_of_it(store: Store) -> None:
     assert [one.card for one in full.items] == [f"+{card(n)}" for n in range(3)]
 
 
+def test_what_detection_saw_of_a_card_is_told_though_staff_stopped_it_since(store: Store) -> None:
+    book = book_on(store)
+    acts, read = BulkActionService(book), OrderQueries(store, Trail(KEY))
+    receive(book, [demand(0)], NOW)
+    first = acts.propose(Event.BAR_OUTGOING, [card(0), card(1)], WHY, DESK, NOW + HOUR)
+    acts.approve(first.id, SECOND, "seen", NOW + HOUR)
+    acts.carry_out(NOW + HOUR)
+    act = acts.propose(Event.SUSPEND, [card(0), card(1)], WHY, DESK, NOW + 2 * HOUR)
+    seen, unknown = read.act_cards(act.id, ViewerContext(SECOND), NOW + 2 * HOUR).items
+    assert seen.reason
+    assert unknown.reason
+    assert (seen.tier, seen.reason.en) == ("medium", "80 strangers called in a day")
+    assert (unknown.tier, unknown.reason.en) == ("", "reported"), "nothing else is known of it"
+
+
 @pytest.mark.parametrize("named", [(card(1), "#3"), (f"+{card(1)}", "#3", card(2)), ("#2", "#3")])
 def test_single_cards_are_struck_at_approval(store: Store, named: tuple[str, ...]) -> None:
     book = book_on(store)

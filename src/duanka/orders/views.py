@@ -199,8 +199,8 @@ class BulkActionCardShown(View):
     outcome: str | None
     why: str | None = Field(description="Why it was skipped.")
     state: str = Field(description="How the card is treated now.", examples=["active"])
-    tier: str = Field(description="Of its latest order; empty: it has none.", examples=["high"])
-    reason: WordsShown | None = Field(description="Of its latest order.")
+    tier: str = Field(description="Of its latest order that has one; empty: none has.", examples=["high"])
+    reason: WordsShown | None = Field(description="Of that order; if none has a tier, of the latest.")
     open_orders: tuple[OpenOrderShown, ...]
     passes: int = Field(description="How often its holder proved who they are.", examples=[0])
     passed_at: datetime | None = Field(description="When they did so last.")

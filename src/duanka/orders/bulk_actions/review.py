@@ -145,8 +145,12 @@ def strike(unit: UnitOfWork, act: RowMapping, named: Sequence[str], by: Person, 
 def _shown(
     row: RowMapping, line: int, states: Mapping[str, str], known: Sequence[Order], sight: NumberMasking
 ) -> BulkActionCardShown:
-    """Build the view of one card. `known`: its orders, latest first."""
-    latest = next((order for order in known if order.kind is not Kind.OBJECTION), None)
+    """Build the view of one card. `known`: its orders, latest first.
+
+    A stop by staff has no tier, and says why they stopped the card: what detection saw is told where there is any.
+    """
+    orders_of = [order for order in known if order.kind is not Kind.OBJECTION]
+    latest = next((order for order in orders_of if order.tier), orders_of[0] if orders_of else None)
     passed = [order for order in known if (order.kind, order.state) == (Kind.VERIFICATION, State.PASSED)]
     objection = next((order for order in known if order.kind is Kind.OBJECTION), None)
     facts = {
