@@ -248,7 +248,9 @@ def test_a_token_that_the_provider_did_not_sign_is_none(world: World, token: Any
     "claims",
     [
         {"aud": "somebody.else"},
+        {"aud": "somebody.else", "azp": CLIENT},
         {"aud": ["somebody.else", CLIENT]},
+        {"aud": ["somebody.else", "another"], "azp": CLIENT},
         {"aud": [CLIENT, "somebody.else"], "azp": "somebody.else"},
         {"aud": None},
         {"aud": 1},
@@ -348,7 +350,9 @@ def test_an_answer_that_is_none_is_bounded_and_refused(world: World, body: bytes
     left = world.leave()
     query = world.at_provider(left)
     world.theirs.body = body
-    assert world.come_back(query).status_code == 503
+    answer = world.come_back(query)
+    assert answer.status_code == 503
+    assert ("more than" if len(body) > 2**18 else "no JSON") in answer.json()["message"]
     assert SESSION not in world.browser.cookies
 
 
@@ -374,6 +378,12 @@ def test_whom_nobody_bound_is_not_created(world: World) -> None:
     assert "&lt;b&gt;stranger" in page.text
     assert "<b>" not in page.text
     assert len(world.desk.people.persons.list(FIRST)) == people
+
+
+def test_a_subject_of_another_issuer_is_somebody_else(world: World) -> None:
+    bind(world.desk, Provider(world.desk.clock, "https://other.example"), "the.supervisor", "s-alike")
+    world.theirs.subject = "s-alike"
+    assert (world.sign_in().status_code, world.who()) == (403, "")
 
 
 def test_a_subject_is_bound_by_two_people_to_one_person(world: World) -> None:

@@ -335,6 +335,10 @@ def test_a_login_name_is_one_persons(people: People) -> None:
     with pytest.raises(BadPerson):
         people.password("li", "a b")
     people.password("li", "li.na@example.com")
+    assert {one.person.id: one.login for one in people.persons.list(FIRST) if one.login} == {
+        "li": "li.na@example.com",
+        "wang": "wang.wei",
+    }
     _in(people, "li.na@example.com")
     with pytest.raises(SignInRefused):
         _in(people, "li")

@@ -41,7 +41,7 @@ _BACKGROUND = {
     "in": "header",
     "required": False,
     "description": "`true`: a page asks by itself, and does not keep anybody signed in.",
-    "schema": {"type": "string", "enum": ["true", "false"]},
+    "schema": {"type": "string"},
 }
 _HEADERS: Mapping[str, Mapping[str, Any]] = {
     "x-correlator": {

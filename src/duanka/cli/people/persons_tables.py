@@ -121,6 +121,8 @@ PERSONS: Listing[ListedPerson] = Listing(
         ListColumn("operators", None, lambda one: sorted(one.person.scope.operators)),
         ListColumn("cities", None, lambda one: sorted(one.person.scope.cities)),
         ListColumn("scope", _SCOPE, lambda one: str(one.person.scope), _scope, 12),
+        ListColumn("login", ("登录名", "login"), lambda one: one.login or None, least=6, spare=4),
+        ListColumn("subject", None, lambda one: one.subject or None),
         ListColumn("since", ("自", "since"), lambda one: one.created_at, spare=3),
         ListColumn("disabled_at", ("停用", "disabled"), lambda one: one.disabled_at, spare=1),
     ),

@@ -215,6 +215,13 @@ def login_for(connection: Connection, person: str, login: str) -> str:
     return name
 
 
+def names_in_force(connection: Connection) -> dict[tuple[str, CredentialKind], str]:
+    """Login names and subjects in force, by person and kind."""
+    of = credentials.c
+    rows = connection.execute(select(of.person, of.kind, of.name).where(of.revoked_at.is_(None)))
+    return {(row.person, CredentialKind(row.kind)): row.name for row in rows}
+
+
 def in_force(connection: Connection, person: str, kind: CredentialKind) -> RowMapping | None:
     """The person's credential of this kind."""
     mine = (

@@ -18,13 +18,13 @@ from duanka.domain.authority import Permission, authorize, gives
 from duanka.domain.bounds import reason_for
 from duanka.domain.order import SYSTEM, NeedsSecondPerson, OrderError, Person, Role, UnknownOrder
 from duanka.domain.person import WITH_KEYS, display_name, person_id, same_person
-from duanka.domain.sign_in import SessionEnd, new_password_half
+from duanka.domain.sign_in import CredentialKind, SessionEnd, new_password_half
 from duanka.ledger.audit.row_digests import PERSONS, REQUESTS, found
 from duanka.ledger.audit.trail import AuditEntry, Trail
 from duanka.ledger.db.database import Store
 from duanka.ledger.db.rows import new_id, person_of
 from duanka.ledger.db.tables_people import invitations, person_requests, persons
-from duanka.ledger.people.credentials import WITH_ACCOUNT, account_for, put_approved
+from duanka.ledger.people.credentials import WITH_ACCOUNT, account_for, names_in_force, put_approved
 from duanka.ledger.people.kept_people import KeptPeople
 from duanka.ledger.people.keys import (
     PREFIX,
@@ -56,11 +56,13 @@ INVITATION_DAYS = 3
 
 @dataclass(frozen=True)
 class ListedPerson:
-    """A person, with the times of creation and disabling."""
+    """A person, with the times of creation and disabling, and what they sign in by: "" where they cannot."""
 
     person: Person
     created_at: datetime
     disabled_at: datetime | None
+    login: str = ""
+    subject: str = ""
 
 
 class Persons:
@@ -250,7 +252,16 @@ class Persons:
         authorize(by, Permission.LIST_PERSONS)
         with self._store.reading() as connection:
             rows = connection.execute(select(persons).order_by(persons.c.id)).mappings().all()
-        return [ListedPerson(person_of(row), row["created_at"], row["disabled_at"]) for row in rows]
+            named = names_in_force(connection)
+        times = ("created_at", "disabled_at")
+        return [
+            ListedPerson(
+                person_of(row),
+                *(row[one] for one in times),
+                *(named.get((row["id"], kind), "") for kind in CredentialKind),
+            )
+            for row in rows
+        ]
 
     def waiting(self, by: Person) -> Sequence[PersonRequest]:
         """List pending requests, oldest first."""
