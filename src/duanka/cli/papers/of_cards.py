@@ -74,7 +74,7 @@ def _say_what_is_missing(here: OrderDesk) -> None:
     if why:
         ERR.print(
             shown(_NO_RECORDS, why=text_shown(why)),
-            style="yellow",
+            style="bold",
             markup=False,
             highlight=False,
             soft_wrap=True,
