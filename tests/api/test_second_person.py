@@ -181,6 +181,8 @@ def test_the_vocabulary_has_the_words_of_counters_checks_and_the_police(people: 
     assert words["channels"]["counter"] == {"zh": "营业厅", "en": "at a counter"}
     assert words["fraudKinds"]["loan"]["zh"] == "虚假贷款"
     assert words["outcomes"]["review"]["zh"] == "待人工复核"
+    assert words["entries"]["second.identified"]["zh"] == "第二人在同一屏幕验明身份"
+    assert words["changes"]["overdue"] == {"zh": "逾期未答复", "en": "overdue"}
 
 
 @on_sqlite_alone

@@ -31,6 +31,13 @@ export function useVocabulary() {
     said,
     word: (table: Table, value: string): string => said(data.value?.[table][value], value),
     rule: (id: string): string => said(data.value?.rules[id]?.title ?? data.value?.reasons[id], id),
+    /** What an entry of the audit trail says: by its own name, or by the kind of an order and what happened to it. */
+    entry: (what: string): string => {
+      const [kind = "", event = ""] = what.split(".");
+      const own = data.value?.entries[what];
+      const moved = data.value?.changes[event] ?? data.value?.events[event];
+      return own ? said(own) : moved ? `${said(data.value?.kinds[kind], kind)} · ${said(moved)}` : what;
+    },
     list: (words: string[]): string => words.join(locale.value === "zh" ? "、" : ", "),
     rules: computed(() => data.value?.rules ?? {}),
   };

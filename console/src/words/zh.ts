@@ -479,6 +479,12 @@ export const zh = {
       above: "达到通过线 {to}（复核下限 {from}）",
     },
     why: "转人工原因",
+    reason: {
+      unsure: "相似度不足以判定",
+      policy: "按策略须人工审核",
+      other_person: "人脸与登记照片不符",
+      no_reference: "没有登记照片",
+    },
     signals: "活体检测所测",
     signal: {
       one_person: "各画面为同一人的程度（-1至1）",
@@ -559,7 +565,7 @@ export const zh = {
     discarded: "{card}：登记已退回。",
     disownWhat: "登记人声明号码不是本人办理。须第二人复核后才停机；不影响其名下其他号码。",
     phoneDisowned: "被否认的号码",
-    outlet: "开户网点（实名系统所载，可不填）",
+    outlet: "开户网点（可不填）",
     outletHint: "如 W-1702",
     numberUnreadable: "这不是号码。请输入11位或加86。",
     second: "第二人复核",

@@ -22,6 +22,7 @@ from duanka.domain.order import Event, Kind, State
 from duanka.domain.person import Role
 from duanka.domain.rings import DeviceRole, LinkKind, RingRole
 from duanka.domain.text import WordedEnum
+from duanka.ledger.audit.trail_texts import change_texts, entry_texts
 from duanka.orders.masking import View
 from duanka.orders.proposing.chosen_orders import LeftOutReason
 from duanka.orders.views import WordsShown
@@ -63,6 +64,10 @@ class VocabularyShown(View):
     listing_states: Words
     listing_events: Words
     network_states: Words = Field(description="How an element treats a card.")
+    entries: Words = Field(
+        description="Of entries of the audit trail, by `what`; those of an order are `kind.event` or `kind.change`."
+    )
+    changes: Words = Field(description="Of changes of an order that do not change its state.")
     rules: dict[str, RuleWordsShown]
     reasons: Words = Field(description="Of codes that stand among the rules of an order, and are none.")
     time_zone: str = Field(
@@ -94,6 +99,8 @@ class VocabularyShown(View):
             listing_states=_words(ListingState),
             listing_events=_words(ListingEvent),
             network_states=_words(NetworkState),
+            entries={what: WordsShown.of(words) for what, words in entry_texts().items()},
+            changes={what: WordsShown.of(words) for what, words in change_texts().items()},
             rules={rule.id: RuleWordsShown.of(rule) for rule in RULES},
             reasons={code: WordsShown.of(words) for code, words in police_reasons.WORDS.items()},
             time_zone=operator_zone().name,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from duanka.domain.listing import ListingEvent
 from duanka.domain.order import Event, Kind
 from duanka.domain.text import BilingualText
@@ -152,6 +154,7 @@ _ROWS = {
     "read.own": BilingualText("用户查看本人工单", "order read by its holder"),
     "credential.kept": BilingualText("保留登录凭据", "credential kept"),
     "credential.revoke": BilingualText("撤销登录凭据", "credential revoked"),
+    "objection.attach": BilingualText("再次提出异议", "objected again"),
     "password.approve": BilingualText("复核通过口令", "password approved"),
     "password.reject": BilingualText("否决口令", "password rejected"),
     "password.set": BilingualText("设置口令", "password set"),
@@ -228,6 +231,16 @@ _FIELDS = {
     "until": BilingualText("截止", "until"),
     "updated_at": BilingualText("更新", "updated"),
 }
+
+
+def entry_texts() -> Mapping[str, BilingualText]:
+    """Return the names of entries by `what`, but for those of an order, which are named by kind and event."""
+    return _ROWS
+
+
+def change_texts() -> Mapping[str, BilingualText]:
+    """Return the names of changes of an order without a change of state."""
+    return _CHANGES
 
 
 def row_words(what: str) -> BilingualText:
