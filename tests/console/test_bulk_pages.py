@@ -149,6 +149,17 @@ def test_a_take_is_released_in_portions_and_undone_in_words(console: Console, tm
         expect(page.get_by_text("the.desk 于")).to_be_visible()
 
 
+def test_who_may_propose_nothing_selects_nothing(console: Console, cases: None) -> None:
+    with console.page("/queue?tier=medium", Role.REGULATOR) as page:
+        expect(page.locator("tbody tr").first).to_be_visible()
+        for key in ("x", "a", "b"):
+            page.keyboard.press(key)
+        page.locator("tbody tr").nth(3).click(modifiers=["Shift"])
+        expect(page.locator("tbody input")).to_have_count(0)
+        expect(page.get_by_role("region", name="已选工单")).to_have_count(0)
+        expect(page.get_by_role("dialog")).to_have_count(0)
+
+
 @pytest.mark.parametrize("view", ["/acts", "/takes", "act", "dialog"])
 @pytest.mark.parametrize("dark", [False, True])
 def test_these_pages_fit_from_1280_and_everybody_can_use_them(
