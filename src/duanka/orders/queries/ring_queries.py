@@ -74,13 +74,12 @@ class RingQueries(Generic[Answer_co, Table_co]):
     def pictured(self, named: SeedName, reader: LookupContext, now: datetime) -> PicturedRing[Answer_co]:
         """As `around`, with the orders of its cards for who may read them, by which a person opens a card."""
         found = self.in_full(named, reader, now)
-        latest = self._latest_orders(found) if may(reader.person.role, Permission.READ_ORDER) else {}
         numbers = [str(row["card"]) for row in found.cards.page(0, found.cards.rows)]
+        latest = self._latest_orders(numbers) if may(reader.person.role, Permission.READ_ORDER) else {}
         shown = found if reader.unmasked else found.masked()
         return PicturedRing(shown, [latest.get(number, "") for number in numbers])
 
-    def _latest_orders(self, found: RingAnswer) -> dict[str, str]:
-        numbers = [str(row["card"]) for row in found.cards.page(0, found.cards.rows)]
+    def _latest_orders(self, numbers: Sequence[str]) -> dict[str, str]:
         columns = select(orders.c.card, orders.c.id).order_by(orders.c.opened_at, orders.c.id)
         with self._store.reading() as connection:
             rows = connection.execute(columns.where(among(connection, orders.c.card, numbers)))
