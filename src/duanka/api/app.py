@@ -7,7 +7,6 @@ from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
 
-from anyio import CapacityLimiter
 from fastapi import Depends, FastAPI
 
 from duanka import __version__
@@ -16,6 +15,7 @@ from duanka.api.http.latest_change import LatestChange
 from duanka.api.http.middleware import BodyLimit, RequestMiddleware
 from duanka.api.http.openapi import describe, methods, only_described
 from duanka.api.http.rate_limit import Buckets
+from duanka.api.http.steady import SteadyQueue
 from duanka.api.http.uploads import Uploads
 from duanka.api.routes import bulk_actions as acts
 from duanka.api.routes import (
@@ -142,7 +142,7 @@ def _context(
         polling=Buckets(limits.polling, limits.polling_burst),
         pictures=Buckets(limits.pictures, limits.pictures_burst),
         sign_in=Buckets(limits.sign_in, limits.sign_in_burst),
-        hashing=CapacityLimiter(limits.sign_in_at_once),
+        hashing=SteadyQueue(limits.sign_in_at_once, limits.sign_in_waiting),
         uploads=Uploads(limits.frames, limits.uploads),
         latest_change=LatestChange(lambda: last_change(desk.store)),
         online=online,

@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from threading import Event, Lock
 from typing import Annotated, Protocol
 
-from anyio import CapacityLimiter
 from fastapi import Depends, Request
 
 from duanka.api.http.latest_change import LatestChange
 from duanka.api.http.rate_limit import Buckets
+from duanka.api.http.steady import SteadyQueue
 from duanka.api.http.uploads import Uploads
 from duanka.application.desk import DeskServices
 from duanka.application.online_verification import OnlineVerification
@@ -85,7 +85,7 @@ class Context:
     polling: Buckets
     pictures: Buckets
     sign_in: Buckets
-    hashing: CapacityLimiter  # of the threads that hash passwords
+    hashing: SteadyQueue  # of passwords
     uploads: Uploads
     latest_change: LatestChange
     online: Callable[[], OnlineVerification | None] = lambda: None

@@ -7,7 +7,6 @@ from fastapi import Request
 from duanka.api.http import auth as access
 from duanka.api.http.dependencies import Here
 from duanka.api.http.endpoints import Endpoints
-from duanka.api.http.steady import as_long
 from duanka.api.routes.orders import masked
 from duanka.api.routes.sign_in.session import not_too_many
 from duanka.api.schemas import requests as asked
@@ -83,7 +82,7 @@ async def confirm_on_same_screen(
         )
         return here.desk.counter.confirm(number, second, asks.why, here.now)
 
-    return masked(await as_long(confirm, here.limits.sign_in_least, here.hashing))
+    return masked(await here.hashing.as_long(confirm, here.limits.sign_in_least))
 
 
 @router.endpoint(

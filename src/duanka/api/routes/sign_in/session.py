@@ -15,7 +15,6 @@ from duanka.api.http.session_cookie import (
     session_token,
     set_session_cookie,
 )
-from duanka.api.http.steady import as_long
 from duanka.api.schemas.errors import Problem, too_many
 from duanka.api.schemas.people.session import PasswordAsked, SessionShown, SignInAsked
 from duanka.domain.sign_in import SessionEnd, StaffSession
@@ -39,7 +38,7 @@ async def sign_in(request: Request, here: Here, asks: SignInAsked, answer: Respo
         end_former(request, here)
         return session
 
-    session = await as_long(begin, here.limits.sign_in_least, here.hashing)
+    session = await here.hashing.as_long(begin, here.limits.sign_in_least)
     set_session_cookie(request, answer, session.token)
     return SessionShown.told(session, csrf_token(session.token))
 
@@ -69,25 +68,20 @@ async def change_password(
     """
     address = access.address_of(request)
     not_too_many(here, address)
-    changed = await as_long(
+    changed = await here.hashing.as_long(
         lambda: here.desk.sign_in.passwords.change_password(
             session, asks.present, asks.new, address, here.now
         ),
         here.limits.sign_in_least,
-        here.hashing,
     )
     set_session_cookie(request, answer, changed.token)
     return SessionShown.told(changed, csrf_token(changed.token))
 
 
 def not_too_many(here: Context, address: str) -> None:
-    """Problem 429 after too many tries from one address; 503 where too many passwords wait to be hashed."""
+    """Problem 429 after too many tries from one address."""
     if wait := here.sign_in.take(address):
         raise too_many(wait)
-    hashing = here.hashing.statistics()
-    all_work = hashing.borrowed_tokens >= here.limits.sign_in_at_once
-    if all_work and hashing.tasks_waiting >= here.limits.sign_in_waiting:
-        raise Problem(503, "too many sign in at once; try again", {"Retry-After": "3"})
 
 
 def end_former(request: Request, here: Context) -> None:
