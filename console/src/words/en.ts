@@ -107,7 +107,7 @@ export const en: Words = {
     proposed: "{unit} is proposed for the list; another person approves.",
     twoPeople: "Another person approves it; the notice says reason, figures and term.",
     term: "Term for putting it right (days); empty: of the policy",
-    shownOpen: "{shown} open ones shown, those that are over are not.",
+    shownOpen: "{shown} open, all shown but those that are over.",
     shownAll: "{shown} shown, with those that are over.",
     andMore: "More follow.",
     all: "those that are over, too",
