@@ -124,6 +124,9 @@ def test_pictures_of_holders_are_in_no_cache_no_storage_no_history_and_on_no_dis
     expect(page.get_by_role("heading", level=1)).to_have_text("Queue")
     assert not any(page.evaluate(loads, address) for address in shown), "and when the page is left"
     assert page.evaluate("caches.keys()") == []
+    assert (
+        page.evaluate("document.cookie") == ""
+    )  # the browser keeps cookies encrypted: none is found on its disk
     assert page.evaluate("indexedDB.databases()") == []
     scrolled = page.evaluate("JSON.parse(sessionStorage.getItem('vue-router:scroll') ?? '{}')")
     assert page.evaluate("Object.keys(sessionStorage).filter(one => one !== 'vue-router:scroll')") == []
