@@ -43,6 +43,16 @@ export function useSession() {
   return { ...query, person: computed(() => query.data.value ?? null) };
 }
 
+/** How people sign in here; unknown ways are taken for a password alone. */
+export function useWays() {
+  const { data } = useQuery({
+    queryKey: ["session", "ways"],
+    queryFn: () => told(api.GET(`${BASE}/session/ways`, {})),
+    staleTime: Infinity,
+  });
+  return computed(() => data.value ?? { password: true, oidc: false });
+}
+
 export function useSignIn() {
   const client = useQueryClient();
   return useMutation({

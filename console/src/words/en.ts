@@ -22,6 +22,7 @@ export const en: Words = {
     login: "Login name",
     password: "Password",
     go: "Sign in",
+    provider: "Sign in with the organisation's account",
     out: "Sign out",
     outDone: "You are signed out.",
     over: "Your session is over. Sign in again.",

@@ -20,6 +20,7 @@ export const zh = {
     login: "登录名",
     password: "密码",
     go: "登录",
+    provider: "用单位统一身份登录",
     out: "退出登录",
     outDone: "已退出登录。",
     over: "登录已过期，请重新登录。",
