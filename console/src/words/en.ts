@@ -766,6 +766,7 @@ export const en: Words = {
     en: "Why, in English (may be left empty)",
     go: "Propose to a second person",
     done: "{act} is proposed: {n} cards wait for a second person.",
+    see: "See the bulk action",
     leftOut: "left out, certainty too low: {n}",
     standing: "held by {act} already: {n}",
   },
