@@ -15,7 +15,7 @@ from duanka.api.http import auth as access
 from duanka.api.http.endpoints import May
 from duanka.api.http.rate_limit import Buckets
 from duanka.api.routes import bulk_actions as acts
-from duanka.api.routes import cards, changes, disavowals, orders, records, reviews, rings, takes
+from duanka.api.routes import cards, changes, disavowals, orders, records, reviews, rings, rules, takes
 from duanka.api.routes import counter_checks as counters
 from duanka.api.routes import holder as holders
 from duanka.api.routes import statistics as figures
@@ -31,7 +31,7 @@ from duanka.domain.order import Role
 from duanka.domain.person import WITH_KEYS
 from duanka.ledger.db.database import Store
 from support.api.desks import NOW, Caller, TestDesk, callers, desk_on, phone, served
-from support.people import FIRST
+from support.people import FIRST, PASSWORD
 from support.waiting import HANG
 
 DESK, SUPERVISOR, REGULATOR, POLICE = Role.DESK, Role.SUPERVISOR, Role.REGULATOR, Role.POLICE
@@ -65,7 +65,7 @@ def _who() -> Mapping[tuple[str, str], frozenset[Role]]:
     casework = (accounts, runs, listings, casework_figures, cases, clues, victims)
     papers = (billing, copies, statements)
     of_orders = (acts, cards, changes, counters, disavowals, orders, records, reviews, rings, takes)
-    staff = (headline, figures, *of_orders)
+    staff = (headline, figures, rules, *of_orders)
     for router in (*staff, *casework, *papers, checks, holders, sending, unlinked):
         for route in router.router.routes:
             assert isinstance(route, APIRoute)
@@ -110,6 +110,8 @@ BODIES: Mapping[str, Any] = {
         "noticeSigned": True,
         "why": "w",
     },
+    "/counter-checks/{orderId}/confirm": {"login": FIRST.id, "password": PASSWORD, "why": "w"},
+    "/alarms/clear": {"source": "enforce:home_register", "why": "w"},
     "/disavowals": {
         "phoneNumber": phone(),
         "document": "id_card",
@@ -200,6 +202,7 @@ def ask(caller: Caller, method: str, path: str) -> httpx.Response:
         "?" + PERIOD if "figures" in path and "assessment" not in path else ""
     )
     real += "?seconds=1" if path == "/changes" else ""
+    real += "?measure=confirmed&by=outlet" if path.endswith("/comparison") else ""
     real += "?measure=confirmed" if path.endswith("/rows") and "assessment" in path else ""
     if method == "GET":
         return caller.client.get(BASE + real)
@@ -212,6 +215,7 @@ def world(
 ) -> Iterator[tuple[TestDesk, Mapping[Role, Caller], Caller]]:
     store = Store(f"sqlite:///{tmp_path_factory.mktemp('access')}/orders.sqlite")
     desk = desk_on(store)
+    desk.people.password(FIRST.id)
     with callers(desk.api()) as calling:
         yield desk, {role: calling(key) for role, key in desk.given.items()}, calling(None)
     store.close()

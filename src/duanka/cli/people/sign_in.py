@@ -13,7 +13,7 @@ from duanka.cli.people.acting import Why, at_desk, command
 from duanka.cli.shell.language import text_shown
 from duanka.cli.shell.lazy import lazily
 from duanka.cli.shell.process import OUT
-from duanka.domain.authority import Permission
+from duanka.domain.authority import Permission, authorize
 from duanka.domain.errors import DuankaError
 from duanka.domain.person import Person, Role, same_person
 from duanka.domain.sign_in import GENERATED_DAYS, CredentialKind
@@ -89,11 +89,12 @@ def bind_oidc(
     ],
 ) -> None:
     """Propose that a person signs in as a subject of the OpenID Connect provider; a supervisor approves."""
-    issuer = settings.load_settings().oidc_issuer
-    if not issuer:
-        raise DuankaError("no provider is set up: set DUANKA_OIDC_ISSUER (docs/PEOPLE.md)")
-    account = credentials.bound_account(issuer, subject)
     with at_desk() as (here, by):
+        authorize(by, Permission.PROPOSE_PERSON)
+        issuer = settings.load_settings().oidc_issuer
+        if not issuer:
+            raise DuankaError("no provider is set up: set DUANKA_OIDC_ISSUER (docs/PEOPLE.md)")
+        account = credentials.bound_account(issuer, subject)
         kind = requests.PersonProposal.SUBJECT
         asked, _ = here.persons.propose(kind, Person(person, Role.DESK), by, here.now(), account)
     OUT.print(tables.request_page(asked))
