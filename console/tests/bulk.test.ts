@@ -48,9 +48,9 @@ describe("a bulk action for orders", () => {
   it("names ids, or the filter as it is seen", () => {
     expect(asked("suspend", toggle(NOTHING, "V1"), { sort: "due" })).toEqual({ event: "suspend", orderIds: ["V1"] });
     expect(asked("suspend", EVERYTHING, { sort: "weight", tier: "high", overdue: true })).toEqual({
-      event: "suspend", orderIds: [], matching: { tier: "high", overdue: true, open: true },
+      event: "suspend", matching: { tier: "high", overdue: true, open: true },
     });
-    expect(asked("suspend", EVERYTHING, { sort: "due", closed: true }).matching).toEqual({});
+    expect(asked("suspend", EVERYTHING, { sort: "due", closed: true })).toEqual({ event: "suspend", matching: {} });
   });
   it("is proposed without cards that are left alone, struck, or left out in the list", () => {
     expect(proposed(preview, NOTHING, new Set(["V3"]))).toEqual(["V2", "V4"]);

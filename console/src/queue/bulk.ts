@@ -8,7 +8,8 @@ import { api, BASE, type Schemas, told } from "@/api/client";
 import type { Filters } from "./filters";
 import type { Selection } from "./selection";
 
-export type BulkEvent = Schemas["OrdersActLook"]["event"];
+type Look = Schemas["NamedOrdersLook"] | Schemas["MatchingOrdersLook"];
+export type BulkEvent = Look["event"];
 export type Preview = Schemas["ChosenOrdersShown"];
 export type Chosen = Schemas["ChosenCardShown"];
 
@@ -22,8 +23,8 @@ export function conditions(filters: Filters): Schemas["MatchingOrders"] {
   return { ...rest, ...(closed ? {} : { open: true }) } as Schemas["MatchingOrders"];
 }
 
-export function asked(event: BulkEvent, selection: Selection, filters: Filters): Schemas["OrdersActLook"] {
-  return selection.all ? { event, orderIds: [], matching: conditions(filters) } : { event, orderIds: [...selection.rows] };
+export function asked(event: BulkEvent, selection: Selection, filters: Filters): Look {
+  return selection.all ? { event, matching: conditions(filters) } : { event, orderIds: [...selection.rows] };
 }
 
 /** Cards that the bulk action is proposed for: those it changes, without the rows left out in the list or struck here. */

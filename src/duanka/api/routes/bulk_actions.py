@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from collections.abc import Sequence
+from typing import Annotated, Literal
 
 from fastapi import Query
-from pydantic import Field, StrictBool, model_validator
+from pydantic import Field, StrictBool
 
 from duanka.api.http import auth as access
 from duanka.api.http.dependencies import Here
@@ -90,24 +91,26 @@ class MatchingOrders(OrderConditions):
     waiting: StrictBool = Field(default=False, description="Only those that wait for a person.")
 
 
-class OrdersActLook(AskedModel):
-    """What a bulk action would do with the cards of orders: `orderIds`, or all that are `matching`."""
+class NamedOrdersLook(AskedModel):
+    """What a bulk action would do with the cards of these orders."""
 
     event: BulkEvent
-    order_ids: _OrderIds = []
-    matching: MatchingOrders | None = Field(
-        default=None, description=f"Up to {MOST_CHOSEN:,} orders; 422 if there are more."
-    )
+    order_ids: _OrderIds = Field(min_length=1)
 
-    @model_validator(mode="after")
-    def _one_way(self) -> Self:
-        if bool(self.order_ids) == (self.matching is not None):
-            raise ValueError("name the orders in one way: orderIds, or matching")
-        return self
+    def which(self) -> Sequence[str] | Filter:
+        """Return the ids."""
+        return self.order_ids
 
-    def which(self) -> list[str] | Filter:
-        """Return the ids, or the filter."""
-        return self.matching.filter() if self.matching else self.order_ids
+
+class MatchingOrdersLook(AskedModel):
+    """What a bulk action would do with the cards of all orders that match."""
+
+    event: BulkEvent
+    matching: MatchingOrders = Field(description=f"Up to {MOST_CHOSEN:,} orders; 422 if there are more.")
+
+    def which(self) -> Sequence[str] | Filter:
+        """Return the filter."""
+        return self.matching.filter()
 
 
 class OrdersActAsked(AskedModel):
@@ -145,7 +148,9 @@ def propose_act(here: Here, by: access.Caller, asks: Proposal) -> views.BulkActi
     Permission.LIST_ORDERS,
     fails=(404, 409, 422),
 )
-def preview_act_for_orders(here: Here, by: access.Caller, asks: OrdersActLook) -> ChosenOrdersShown:
+def preview_act_for_orders(
+    here: Here, by: access.Caller, asks: NamedOrdersLook | MatchingOrdersLook
+) -> ChosenOrdersShown:
     """How many of their cards it would change, and which it would leave alone and why; nothing changes.
 
     For orders by id, or for all that match. `items` has each card: the ids for `proposeActForOrders`.
