@@ -13,6 +13,7 @@ from duanka.domain.age_band import AgeBand
 from duanka.domain.assessment import FigureShape, Measure, UnitKind
 from duanka.domain.billing import BillingEvent
 from duanka.domain.bulk_action import BulkActionState
+from duanka.domain.card_age import CardAge
 from duanka.domain.card_facts import UseKind
 from duanka.domain.case_file import CaseOutcome, CaseState, GroundKind, ItemKind
 from duanka.domain.clue import ClueEvent, ClueState, Standing
@@ -41,6 +42,7 @@ from duanka.domain.policy import Deciding
 from duanka.domain.record_lookups import BasisKind, Usage
 from duanka.domain.rings import DeviceRole, LinkKind, RingRole
 from duanka.domain.rule import Action, Grade, Window
+from duanka.domain.sign_in import CredentialKind, SessionEnd
 from duanka.domain.streaming import Change
 from duanka.domain.streaming import LiveReason as LiveRefused
 from duanka.domain.takedown import IndicatorKind, ItemState
@@ -64,6 +66,7 @@ from duanka.orders.bulk_actions.execution import CardOutcome
 from duanka.orders.dispatch.outbox import TaskOutcome
 from duanka.orders.dispatch.receipts import NoticeOutcome
 from duanka.orders.intake.kept_decisions import Why
+from duanka.orders.proposing.chosen_orders import LeftOutReason
 from duanka.reports.list_changes import ListChange
 
 _HAN = re.compile("[\u4e00-\u9fff]")
@@ -115,7 +118,8 @@ IN_TABLES = (
     *(AccountGround, PlatformState, RequestKind, RequestState, SentKind, TransportKind),
     *(IndicatorKind, ItemState),
     *(BillingEvent, Certainty, Channel, FigureSplit, HeadlineFigure, LossCause),
-    *(FigureShape, ListingEvent, ListingState, Measure, UnitKind),
+    *(FigureShape, ListingEvent, ListingState, Measure, UnitKind, CardAge),
+    *(CredentialKind, SessionEnd, LeftOutReason),
 )
 
 

@@ -24,6 +24,7 @@ from duanka.ledger.db.tables_people import keys, person_requests, persons
 from duanka.ledger.monitoring.alarms import AlarmService
 from duanka.ledger.people.persons import Persons
 from duanka.ledger.people.requests import PersonProposal
+from duanka.ledger.people.sign_in import sign_in_services
 from duanka.ledger.unit_of_work.network_elements import NetworkElements
 from duanka.orders.bulk_actions.service import BulkActionService
 from support.orders.books import (
@@ -44,6 +45,7 @@ from support.orders.books import (
     verification,
 )
 from support.orders.online import UNSURE, Online
+from support.people import CHEAP, PASSWORD
 
 EVERY = (ORDERS, CARDS, *NAMED)
 
@@ -79,6 +81,9 @@ def _everything_happens(store: Store) -> None:
     request, _ = people.propose(PersonProposal.CHANGE, Person("wang", Role.POLICE, "Wang"), zhao, NOW)
     people.approve(request.id, li, "seen", NOW)
     people.propose(PersonProposal.KEY, Person("wang", Role.POLICE, "Wang"), zhao, NOW)
+    sign_in = sign_in_services(store, Trail(KEY), b"login names", hashing=CHEAP)
+    sign_in.credentials.set_password(li.id, PASSWORD, "", li, NOW)
+    sign_in.passwords.begin(li.id, PASSWORD, "203.0.113.7", NOW)
     NetworkElements(store, Trail(KEY)).set("call_proxy", "/calls", SECOND, "new", NOW)
     assert faults(store) == []
 
