@@ -89,6 +89,8 @@ def test_it_says_when_the_code_is_another_than_that_of_the_run(clone: Path) -> N
     (clone / "tests/__pycache__").mkdir()
     (clone / "tests/__pycache__/a.pyc").write_text("no code")
     (clone / "tests/.hidden").write_text("no code")
+    (clone / "src/duanka/api/console").mkdir(parents=True)
+    (clone / "src/duanka/api/console/index.html").write_text("built of console/")
     said = typed(columns=300)
     assert (
         "The code has changed since: 3 files (policies/national.toml, src/duanka/a.py, tests/test_b.py)."

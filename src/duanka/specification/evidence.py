@@ -15,6 +15,7 @@ RESULTS = "build/requirements.json"  # written by every complete test run, in th
 EVIDENCE = Path(__file__).with_name("evidence.json")  # shipped; written by `make evidence`
 FOLDERS = ("src", "tests", "policies", "mappings")  # code covered by the digests
 _GENERATED = ("evidence.json", "measured.json")  # derived from runs, so not part of the code
+_BUILT = "src/duanka/api/console/"  # made of `console/` by `make console`, under names that change with it
 _DIGEST_DIGITS = 12  # of SHA-256; sufficient against accidental collisions
 _AGAIN = "`make test`, then `make evidence`, writes it again"
 Kind = TypeVar("Kind")
@@ -95,11 +96,8 @@ def from_json(kind: type[Kind], path: Path, what: str, again: str) -> Kind:
 
 def code_of(root: Path) -> dict[str, str]:
     """Path -> digest of each code file under `root`; independent of version control."""
-    return {
-        path.relative_to(root).as_posix(): _digest(path)
-        for folder in FOLDERS
-        for path in _files(root / folder)
-    }
+    named = {path.relative_to(root).as_posix(): path for folder in FOLDERS for path in _files(root / folder)}
+    return {name: _digest(path) for name, path in named.items() if not name.startswith(_BUILT)}
 
 
 def _files(folder: Path) -> Iterator[Path]:
