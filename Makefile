@@ -69,9 +69,7 @@ demo: setup $(if $(filter 0,$(CONSOLE))$(filter true,$(CI)),,console) ## invent 
 	@DUANKA_ORDERS=demo/orders $(BIN)/duanka scan demo/province --store demo/store --out demo/out
 	@$(BIN)/duanka evaluate demo/out --truth demo/province/truth.parquet
 	@echo && echo "Open demo/out/report.html in a browser; the work list is demo/out/cards_at_risk.xlsx (.csv for programs)"
-	@if [ "$(CONSOLE)" != 0 ] && [ "$$CI" != true ]; then \
-		test -d demo/links || $(BIN)/duanka links build demo/store --out demo/links >/dev/null; \
-		exec $(BIN)/duanka demo --console demo; fi
+	@if [ "$(CONSOLE)" != 0 ] && [ "$$CI" != true ]; then exec $(BIN)/duanka demo --console demo; fi
 
 demo-network: setup setup-network ## an invented gang meets a real home register, call proxy and message path
 	@rm -rf demo/network && $(BIN)/duanka demo --network --out demo/network

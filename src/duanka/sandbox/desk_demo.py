@@ -10,12 +10,15 @@ from pathlib import Path
 
 from duanka.bootstrap import orders as app_orders
 from duanka.bootstrap import serve as app_serve
+from duanka.bootstrap.links import building
+from duanka.bootstrap.links.statements import NO_CARDS
 from duanka.bootstrap.orders import OrderDesk
 from duanka.bootstrap.settings import Settings
 from duanka.domain.bulk_action import card_of
 from duanka.domain.errors import DuankaError
 from duanka.domain.order import SYSTEM, Event, Kind, Order, OrderError, Person, Role
 from duanka.domain.policy import Policy
+from duanka.domain.ports import Silent
 from duanka.domain.sign_in import new_password_half
 from duanka.domain.streaming import LiveObserver
 from duanka.domain.text import BilingualText
@@ -56,16 +59,17 @@ def demo_console(
 ) -> None:
     """Fill the order database in `folder` with the decisions in `folder`/out, and serve the console until Ctrl-C.
 
-    The store and the graph of cards in `folder`/store and `folder`/links are used where they are there. `show`: what
-    is for the person at the terminal alone, passwords among it; `say`, `watch`: as those of `serve`. DuankaError:
+    Where `folder`/store holds records, it is attached, and its graph is built into `folder`/links. `show`: what is
+    for the person at the terminal alone, passwords among it; `say`, `watch`: as those of `serve`. DuankaError:
     there are no decisions, or the order database has people who are not invented.
     """
-    found = {name: folder / name for name in ("store", "links") if (folder / name).is_dir()}
+    store, links = folder / "store", folder / "links"
+    found = {"store": store, "links": links} if store.is_dir() else {}
     ours = settings.model_copy(update={"orders": folder / "orders", **found})
     with app_orders.desk(ours, policy, create=True) as here:
         moment = app_orders.now()
         people = _people(here, moment)
-        if "store" in found:  # before the orders: its register says of which operator and city a card is
+        if found:  # before the orders: its register says of which operator and city a card is
             app_orders.attach_store(here, None, _WANG, _WHY)
         if here.reading.order_counts(Filter(), ViewerContext(_WANG), moment).total == 0:
             show(
@@ -75,6 +79,11 @@ def demo_console(
         passwords = {one: f"{new_password_half()}-{new_password_half()}" for one in people}
         for person, password in passwords.items():
             here.sign_in.credentials.set_password(person.id, password, "", person, moment)
+    if found and not links.is_dir():  # a graph answers lookups where its store was attached before
+        show("Linking cards, devices and outlets ...")
+        building.build(
+            ours, store, links, policy, None, Silent(), stated=app_orders.stated_about(ours, store, NO_CARDS)
+        )
     port = _free_port(settings.host)
     show(f"\nThe console: http://{settings.host}:{port}/console   (Ctrl-C ends it)")
     show("Sign in as one of these invented people:")
