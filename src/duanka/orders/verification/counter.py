@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import RowMapping, insert, select, update
@@ -116,13 +117,10 @@ class Counter:
         why = _said(why, by, permission)
 
         def work(unit: UnitOfWork) -> Order | OrderError:
-            named = _order_brought(unit, order_id, by)
-            if isinstance(named, OrderError):
-                return named
-            order = _verification_of(unit, named)
-            clerk = _clerk(unit, order.id, by)
-            authorize(clerk, permission, order)
-            row = _recorded(unit, order)
+            pending = _pending(unit, order_id, by, permission)
+            if isinstance(pending, OrderError):
+                return pending
+            order, row, clerk = pending.order, pending.row, pending.clerk
             if same_person(by.id, row["first_by"]):
                 raise NeedsSecondPerson(f"{by.id} recorded {order.id}: somebody else must confirm it")
             require_still_permitted(unit.connection, row["first_by"], Permission.RECORD_COUNTER_CHECK)
@@ -141,13 +139,10 @@ class Counter:
         why = _said(why, by, permission)
 
         def work(unit: UnitOfWork) -> Order | OrderError:
-            named = _order_brought(unit, order_id, by)
-            if isinstance(named, OrderError):
-                return named
-            order = _verification_of(unit, named)
-            clerk = _clerk(unit, order.id, by)
-            authorize(clerk, permission, order)
-            row = _recorded(unit, order)
+            pending = _pending(unit, order_id, by, permission)
+            if isinstance(pending, OrderError):
+                return pending
+            order, row, clerk = pending.order, pending.row, pending.clerk
             was = _over(unit, row, REJECTED, clerk)
             unit.note(clerk, "counter.reject", order.id, why, {}, {"first_by": row["first_by"]}, was)
             if order.state is State.CLAIMED:
@@ -237,6 +232,26 @@ def _can_be_verified(order: Order) -> None:
 def _waiting(unit: UnitOfWork, order_id: str) -> RowMapping | None:
     mine = (counter_checks.c.order_id == order_id, counter_checks.c.outcome.is_(None))
     return unit.connection.execute(select(counter_checks).where(*mine)).mappings().first()
+
+
+@dataclass(frozen=True)
+class _Pending:
+    """A record that waits for a second person, its order, and that person at the holder's counter."""
+
+    order: Order
+    row: RowMapping
+    clerk: Person
+
+
+def _pending(unit: UnitOfWork, order_id: str, by: Person, permission: Permission) -> _Pending | OrderError:
+    """Return the record that waits, for who may decide on it; an error as `_order_brought` has it."""
+    named = _order_brought(unit, order_id, by)
+    if isinstance(named, OrderError):
+        return named
+    order = _verification_of(unit, named)
+    clerk = _clerk(unit, order.id, by)
+    authorize(clerk, permission, order)
+    return _Pending(order, _recorded(unit, order), clerk)
 
 
 def _clerk(unit: UnitOfWork, order_id: str, by: Person) -> Person:
