@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gzip
 import mimetypes
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -31,32 +32,27 @@ The console is not built: run `make console` in the sources.
 
 def add_console(api: FastAPI) -> None:
     """Serve the files that are there; every other path below `PATH` is a view of the console, and gives its page."""
-    built = sorted(path for path in FILES.rglob("*") if path.is_file())
-    for path in built:
-        name = path.relative_to(FILES).as_posix()
-        if name != _FIRST:
-            api.add_route(f"{PATH}/{name}", _serving(path, name), methods=["GET"], include_in_schema=False)
-    first = FILES / _FIRST
-    page = _serving(first, _FIRST) if first in built else _not_built
-    for where in (PATH, f"{PATH}/{{view:path}}"):
-        api.add_route(where, page, methods=["GET"], include_in_schema=False)
-
-
-async def _not_built(request: Request) -> Response:
-    del request
-    return Response(_NOT_BUILT, status_code=503, headers=HEADERS, media_type="text/plain")
-
-
-def _serving(path: Path, name: str) -> Callable[[Request], Awaitable[Response]]:
-    kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
-    body = path.read_bytes()
-    packed = gzip.compress(body, mtime=0)  # safe: the same for everybody, and without a secret
-    caching = _A_YEAR if name.startswith(_NAMED_BY_CONTENT) else "no-cache"
-    headers = {**HEADERS, "Vary": "Accept-Encoding", "Cache-Control": caching}
+    built = {path.relative_to(FILES).as_posix(): path for path in FILES.rglob("*") if path.is_file()}
 
     async def serve(request: Request) -> Response:
+        asked = str(request.path_params.get("view", ""))
+        name = asked if asked in built else _FIRST
+        if name not in built:
+            return Response(_NOT_BUILT, status_code=503, headers=HEADERS, media_type="text/plain")
+        body, packed = _read(built[name])
+        kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+        caching = _A_YEAR if name.startswith(_NAMED_BY_CONTENT) else "no-cache"
+        headers = {**HEADERS, "Vary": "Accept-Encoding", "Cache-Control": caching}
         if "gzip" not in request.headers.get("accept-encoding", ""):
             return Response(body, headers=headers, media_type=kind)
         return Response(packed, headers={**headers, "Content-Encoding": "gzip"}, media_type=kind)
 
-    return serve
+    for where in (PATH, f"{PATH}/{{view:path}}"):
+        api.add_route(where, serve, methods=["GET"], include_in_schema=False)
+
+
+@cache
+def _read(path: Path) -> tuple[bytes, bytes]:
+    """A file as it is and packed: read when it is first asked for, not when an API is made."""
+    body = path.read_bytes()
+    return body, gzip.compress(body, mtime=0)  # safe: the same for everybody, and without a secret
