@@ -63,13 +63,14 @@ screenshots: setup-dev setup-browser ## the holder's page, screen by screen, int
 	@PYTHONPATH=tests $(BIN)/python tests/support/api/holder_page_shots.py docs/holder-page
 
 CONSOLE ?= 1
-demo: setup $(if $(filter 0,$(CONSOLE))$(filter true,$(CI)),,console) ## invent a province, scan it, say where report.html is, and serve the console on it (CONSOLE=0: without)
+SERVED = $(if $(filter 0,$(CONSOLE))$(filter true,$(CI)),,yes)
+demo: setup $(if $(SERVED),console) ## invent a province, scan it, say where report.html is, and serve the console on it (CONSOLE=0: without)
 	@test -d demo/province || $(BIN)/duanka simulate demo/province --cards 20000 --days 14 --seed 7 --strategy mixed
-	@test -d demo/orders || DUANKA_ORDERS=demo/orders $(BIN)/duanka demo --trust demo/province/police.pub
+	@test -d demo/orders || DUANKA_ORDERS=demo/orders $(BIN)/duanka demo --trust demo/province/police.pub $(if $(SERVED),> /dev/null) # the console gives new passwords
 	@DUANKA_ORDERS=demo/orders $(BIN)/duanka scan demo/province --store demo/store --out demo/out
 	@$(BIN)/duanka evaluate demo/out --truth demo/province/truth.parquet
 	@echo && echo "Open demo/out/report.html in a browser; the work list is demo/out/cards_at_risk.xlsx (.csv for programs)"
-	@if [ "$(CONSOLE)" != 0 ] && [ "$$CI" != true ]; then exec $(BIN)/duanka demo --console demo; fi
+	$(if $(SERVED),@exec $(BIN)/duanka demo --console demo)
 
 demo-network: setup setup-network ## an invented gang meets a real home register, call proxy and message path
 	@rm -rf demo/network && $(BIN)/duanka demo --network --out demo/network

@@ -140,10 +140,10 @@ def trust_invented_police(settings: Settings, public_key: Path, say: Callable[[s
         here.case_sources.approve(number, other, "for the demonstration", moment)
         app_orders.write_sources(here, settings.sources_file)
         for person in (first, other):
-            say(f"   {person.id}  {_password_of(here, person)}")
+            say(f"   {person.id}  {password_of(here, person)}")
 
 
-def _password_of(here: OrderDesk, person: Person) -> str:
+def password_of(here: OrderDesk, person: Person) -> str:
     """Give an invented person a random password to sign in with, under their id."""
     made = f"{new_password_half()}-{new_password_half()}"
     here.sign_in.credentials.set_password(person.id, made, "", person, here.now())

@@ -19,11 +19,11 @@ from duanka.domain.errors import DuankaError
 from duanka.domain.order import SYSTEM, Event, Kind, Order, OrderError, Person, Role
 from duanka.domain.policy import Policy
 from duanka.domain.ports import Silent
-from duanka.domain.sign_in import new_password_half
 from duanka.domain.streaming import LiveObserver
 from duanka.domain.text import BilingualText
 from duanka.ledger.people.requests import PersonProposal
 from duanka.orders.queries.service import Filter, ViewerContext
+from duanka.sandbox.demo import password_of
 
 PORT, _PORTS = 8600, 100
 _WHY = "the demonstration (invented)"
@@ -76,9 +76,7 @@ def demo_console(
                 "Filling the desk: orders of the invented province, and what people did with some of them ..."
             )
             _fill(here, folder / "out", moment)
-        passwords = {one: f"{new_password_half()}-{new_password_half()}" for one in people}
-        for person, password in passwords.items():
-            here.sign_in.credentials.set_password(person.id, password, "", person, moment)
+        passwords = {one: password_of(here, one) for one in people}
     if found and not links.is_dir():  # a graph answers lookups where its store was attached before
         show("Linking cards, devices and outlets ...")
         building.build(
